@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+PY := $(VENV)/bin/python
+ROS_PACKAGES := $(wildcard ros2_ws/src/*)
+MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
+# Nothing of ours listens or speaks beyond this machine unless the caller says so.
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+export AMENT_PREFIX_PATH := $(VENV)
+
+.PHONY: help setup demo test lint clean
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.messages  ## Make .venv: pinned packages, ROS 2 from wheels, our messages
+
+$(VENV)/.packages: constraints.txt pyproject.toml setup.py $(wildcard ros2_ws/src/*/setup.py)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation \
+	  -e '.[robot,ros,ros-build,sim,train,dev]'
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+	  $(foreach package,perl_safety perl_control perl_replay perl_bringup,-e ros2_ws/src/$(package))
+	touch $@
+
+$(VENV)/.messages: $(VENV)/.packages $(MESSAGES) tools/build_messages.sh
+	tools/build_messages.sh $(VENV)
+	touch $@
+
+test: setup  ## Run all tests
+	$(PY) -m pytest -q -n 2 --dist loadscope tests
+
+lint: setup  ## Check style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/pyright
+
+demo: setup  ## Reach 20 goals with the emulated arm and print the figures
+	$(PY) -m perl_bringup.demo
+
+clean:  ## Remove everything that was built, recordings excepted
+	rm -rf .venv .colcon .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Partially equivariant reinforcement learning: no ROS and no simulator in here."""

@@ -1,0 +1,1 @@
+"""Description of the stack as data, its launch files, parameters and runner."""

@@ -1,0 +1,1 @@
+"""Real-time control loop, robot backends and their lifecycle node."""

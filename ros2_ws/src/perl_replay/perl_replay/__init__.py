@@ -1,0 +1,1 @@
+"""Recorder of the stack, and evaluation of its bags."""

@@ -1,0 +1,17 @@
+from setuptools import find_packages, setup
+
+NAME = 'perl_replay'
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Recorder of the stack, and evaluation of its bags.',
+    license='Apache-2.0',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['config/*.yaml']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+    ],
+    entry_points={'console_scripts': ['recorder_node = perl_replay.recorder_node:main']},
+)

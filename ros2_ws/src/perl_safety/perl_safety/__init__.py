@@ -1,0 +1,1 @@
+"""Safety filter of the control loop, and the independent monitor."""

@@ -1,0 +1,1 @@
+"""Simulation of the UR5e: MuJoCo model, reach environment, and an emulated controller."""
