@@ -1,0 +1,1 @@
+"""MJCF models of the robots, and their constants with a source each."""
