@@ -79,34 +79,56 @@ def joint_velocity_target(
     fastest = np.abs(velocity).max() / contract.max_joint_speed_rad_s
     if fastest > 1.0:
         velocity /= fastest
-    return np.clip(velocity, *stoppable_velocity(command.position_rad, contract))
+    return np.clip(velocity, *stoppable_velocity(command, contract))
 
 
-def stoppable_velocity(
-    position_rad: np.ndarray, contract: Contract
-) -> tuple[np.ndarray, np.ndarray]:
+def stoppable_velocity(command: Command, contract: Contract) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest joint rates from which the arm stops before its joint limits.
 
-    The rate may be held for one policy period and must then be braked to zero at the contract's
-    acceleration: v T + v^2 / (2 a) <= distance.
-
     Args:
-        position_rad: commanded joint position, shape (6,).
+        command: the last command.
         contract: limits.
 
     Returns:
         Two arrays of shape (6,) [rad/s]; the first at most 0, the second at least 0.
     """
-    period_s, acceleration = contract.policy_period_s, contract.max_joint_acceleration_rad_s2
-
-    def fastest(distance_rad: np.ndarray) -> np.ndarray:
-        room_rad = np.maximum(distance_rad, 0.0)
-        return acceleration * (np.sqrt(period_s**2 + 2.0 * room_rad / acceleration) - period_s)
-
-    return (
-        -fastest(position_rad - contract.joint_lower_rad),
-        fastest(contract.joint_upper_rad - position_rad),
+    upward = _fastest(
+        contract.joint_upper_rad - command.position_rad, command.velocity_rad_s, contract
     )
+    downward = _fastest(
+        command.position_rad - contract.joint_lower_rad, -command.velocity_rad_s, contract
+    )
+    return -downward, upward
+
+
+def _fastest(distance_rad: np.ndarray, speed_rad_s: np.ndarray, contract: Contract) -> np.ndarray:
+    """Return the highest speed towards a limit that may be the target of one policy period.
+
+    With the period T, the acceleration a, the speed v now and the target u, the arm travels
+    during the period and then brakes, in all at most
+
+        u T + u^2 / (2 a)                                    while u >= v (it speeds up or holds),
+        (v^2 - u^2) / (2 a) + u (T - (v - u) / a) + u^2 / (2 a)    while u < v (it slows down).
+
+    Each is solved for the u at which it equals the distance. Without the second, an arm that
+    slows down early and then coasts would pass its limit by some milliradians. The targets of the
+    control ticks are sums of the speeds at their ends, so braking travels less than these.
+
+    Args:
+        distance_rad: distance to the limit, shape (6,).
+        speed_rad_s: speed towards the limit, shape (6,).
+        contract: period and acceleration.
+
+    Returns:
+        At least 0, shape (6,) [rad/s].
+    """
+    period_s, acceleration = contract.policy_period_s, contract.max_joint_acceleration_rad_s2
+    room_rad = np.maximum(distance_rad, 0.0)
+    held = acceleration * (np.sqrt(period_s**2 + 2.0 * room_rad / acceleration) - period_s)
+    half = 0.5 * (speed_rad_s - acceleration * period_s)
+    root = half**2 - 0.5 * speed_rad_s**2 + acceleration * room_rad
+    slowed = np.maximum(half + np.sqrt(np.maximum(root, 0.0)), 0.0)
+    return np.where(speed_rad_s > held, slowed, held)
 
 
 def plan_segment(velocity_target: np.ndarray, command: Command, contract: Contract) -> Segment:

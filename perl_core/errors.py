@@ -42,3 +42,7 @@ class SafetyConfigError(ConfigError):
 
 class BagError(PerlError):
     """A recording that cannot be read or evaluated."""
+
+
+class PolicyError(PerlError):
+    """A policy that was shown, or that said, something that cannot be followed."""
