@@ -1,0 +1,106 @@
+"""The monitor's own connection to the robot: measured state in, stop out."""
+
+import contextlib
+import time
+
+import numpy as np
+from perl_core.errors import RobotError
+from perl_core.robot_state import RobotState
+from rtde_receive import RTDEReceiveInterface
+
+from perl_safety.dashboard import Dashboard
+from perl_safety.rtde_probe import require_stream
+
+_VARIABLES = [
+    'timestamp', 'actual_q', 'actual_qd', 'robot_mode', 'safety_mode', 'safety_status_bits',
+    'runtime_state', 'speed_scaling', 'target_speed_fraction',
+]
+_FIRST_STATE_S = 1.0
+
+
+class UrLink:
+    """One robot. ``read`` belongs to one thread, ``send_stop`` to another."""
+
+    def __init__(self, robot_ip: str, rate_hz: float) -> None:
+        """Connect, and see a state arrive.
+
+        Args:
+            robot_ip: address of the controller.
+            rate_hz: at which it shall send its state.
+
+        Raises:
+            RobotError: the robot does not answer, does not stream, or is in local mode.
+        """
+        self._robot_ip = robot_ip
+        self._dashboard = Dashboard(robot_ip)
+        require_stream(robot_ip)
+        if self._dashboard.command('is in remote control') != 'true':
+            raise RobotError(
+                f'the robot at {robot_ip} is in local mode, in which it does not obey a remote '
+                'stop; expected remote control: switch it on at the teach pendant'
+            )
+        try:
+            self._receive = RTDEReceiveInterface(robot_ip, rate_hz, _VARIABLES)
+        except RuntimeError as error:
+            raise RobotError(
+                f'the robot at {robot_ip} refused the RTDE connection of the monitor: {error}'
+            ) from error
+        self._controller_time_s = self._receive.getTimestamp()
+        self._fresh_ns = time.monotonic_ns()
+        self._require_moving_clock()
+
+    def read(self) -> RobotState:
+        """Return the newest state; its age tells whether it is new."""
+        receive = self._receive
+        controller_time_s = receive.getTimestamp()
+        if controller_time_s != self._controller_time_s:
+            self._controller_time_s, self._fresh_ns = controller_time_s, time.monotonic_ns()
+        return RobotState(
+            controller_time_s=controller_time_s,
+            fresh_ns=self._fresh_ns,
+            joint_position_rad=np.array(receive.getActualQ()),
+            joint_velocity_rad_s=np.array(receive.getActualQd()),
+            robot_mode=receive.getRobotMode(),
+            safety_mode=receive.getSafetyMode(),
+            safety_status_bits=receive.getSafetyStatusBits(),
+            runtime_state=receive.getRuntimeState(),
+            speed_scaling=receive.getSpeedScaling() * receive.getTargetSpeedFraction(),
+        )
+
+    def send_stop(self) -> str:
+        """End the robot's program, so that it brakes; return the dashboard's answer.
+
+        Raises:
+            RobotError: the dashboard does not answer.
+        """
+        return self._dashboard.command('stop')
+
+    def reconnect(self) -> None:
+        """Try to get the stream back after it was lost.
+
+        Raises:
+            RobotError: the robot does not answer.
+        """
+        require_stream(self._robot_ip)
+        try:
+            self._receive.reconnect()
+        except RuntimeError as error:
+            raise RobotError(f'cannot reconnect to {self._robot_ip}: {error}') from error
+
+    def close(self) -> None:
+        """Disconnect; takes half a second."""
+        self._dashboard.close()
+        with contextlib.suppress(RuntimeError):
+            self._receive.disconnect()
+
+    def _require_moving_clock(self) -> None:
+        """Return when the controller's time moves."""
+        deadline_s = time.monotonic() + _FIRST_STATE_S
+        first_s = self._controller_time_s
+        while self.read().controller_time_s == first_s:
+            if time.monotonic() > deadline_s:
+                raise RobotError(
+                    f'the robot at {self._robot_ip} sends no new state: its clock stands at '
+                    f'{first_s} s; restart the controller'
+                )
+            time.sleep(0.002)
