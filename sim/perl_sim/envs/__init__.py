@@ -1,0 +1,1 @@
+"""Gymnasium environments; importing ``perl_sim`` registers them."""
