@@ -1,0 +1,217 @@
+"""One control tick: read, decide, plan, filter, send, note."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+from perl_core.action import Command
+from perl_core.errors import RobotError
+from perl_core.kinematics import Pose
+from perl_core.robot_state import RUNTIME_PLAYING, RobotState
+from perl_safety.filter import SafetyFilter
+from perl_safety.rules.safety_bits import safety_reason
+
+from perl_control.mailbox import Mailbox, Mode, Orders
+from perl_control.pacing import Pacer, Wake
+from perl_control.policy_runner import PolicyRunner
+from perl_control.robots.base import RobotLink
+from perl_control.states import Situation, State, is_armed, next_state
+from perl_control.telemetry_writer import TelemetryWriter
+from perl_control.watch import Watch
+
+NODE_GONE_S = 5.0
+"""A node that was silent for this long does not come back: end."""
+
+
+class Parts(NamedTuple):
+    """What the loop works with."""
+
+    link: RobotLink
+    """The arm."""
+    safety: SafetyFilter
+    """Every target passes through it."""
+    runner: PolicyRunner
+    """Policy and planner."""
+    watch: Watch
+    """Heartbeats."""
+    mailbox: Mailbox
+    """Orders of the node."""
+    telemetry: TelemetryWriter
+    """To the node."""
+    pacer: Pacer
+    """Deadlines."""
+
+
+class ControlLoop:
+    """The arm's owner."""
+
+    def __init__(self, parts: Parts, now_ns: int) -> None:
+        """Take over a connected arm where it stands.
+
+        Args:
+            parts: everything, connected.
+            now_ns: time.monotonic_ns().
+        """
+        self._parts = parts
+        self._tick = 0
+        self._born_ns = now_ns
+        self._ending = False
+        self._armed = False
+        self._sending = True
+        self._state = State.STANDBY
+        self._goal = Pose(np.zeros(3), np.eye(3))
+        self._goal_sequence = 0
+        self._dead_goal = 0
+        self._reset_sequence = 0
+        self._seed(parts.link.read_state(now_ns))
+
+    @property
+    def state(self) -> State:
+        """What the loop is doing."""
+        return self._state
+
+    @property
+    def done(self) -> bool:
+        """Whether the loop was asked to end and the arm is at rest."""
+        return self._ending and (self._at_rest or not self._sending)
+
+    @property
+    def _at_rest(self) -> bool:
+        return not self._command.velocity_rad_s.any()
+
+    def end(self) -> None:
+        """Ramp down; ``done`` follows."""
+        self._ending = True
+
+    def run(self) -> None:
+        """Tick until done."""
+        self._parts.pacer.restart()
+        while not self.done:
+            self.tick(self._parts.pacer.wait())
+
+    def tick(self, wake: Wake) -> None:
+        """Do one control period."""
+        parts, now_ns = self._parts, wake.now_ns
+        self._tick += 1
+        orders = parts.mailbox.read()
+        self._answer_reset(orders, now_ns)
+        state = parts.link.read_state(now_ns)
+        parts.telemetry.robot(state, now_ns)
+        pursuing = self._supervise(orders, state, now_ns)
+        asked_rad = self._target(state, orders) if pursuing else None
+        self._move(asked_rad, state, now_ns)
+        parts.telemetry.counts(
+            parts.safety.limited_ticks, parts.safety.stops, parts.runner.misses
+        )
+        parts.telemetry.finish(self._tick, wake, parts.pacer, self._state)
+
+    def _supervise(self, orders: Orders, state: RobotState, now_ns: int) -> bool:
+        """Decide on the state; return whether to pursue the goal."""
+        parts = self._parts
+        reason = parts.watch.reason(orders, now_ns)
+        if reason and self._armed:
+            parts.safety.stop(reason)
+        # A goal given before a stop, or before arming, must not start the arm afterwards.
+        if not self._armed:
+            self._dead_goal = orders.goal_sequence
+        self._end_without_node(orders, now_ns)
+        situation = Situation(
+            faulted=bool(parts.safety.latched),
+            ending=self._ending,
+            wants_armed=orders.mode == Mode.ARMED,
+            may_arm=not reason and state.age_s(now_ns) <= parts.safety.limits.state_hold_age_s,
+            goal_active=orders.goal_active and orders.goal_sequence != self._dead_goal,
+            at_rest=self._at_rest,
+        )
+        self._armed = is_armed(self._state, self._armed, situation)
+        self._state = next_state(self._armed, situation)
+        return self._state == State.MOVING
+
+    def _end_without_node(self, orders: Orders, now_ns: int) -> None:
+        """End when the node asks for it, or has been silent for too long."""
+        beat_ns = orders.heartbeat_ns or self._born_ns
+        if orders.mode == Mode.EXIT or now_ns - beat_ns > NODE_GONE_S * 1e9:
+            self._ending = True
+
+    def _target(self, state: RobotState, orders: Orders) -> np.ndarray | None:
+        """Return this tick's joint target towards the goal; None after a policy that failed."""
+        runner, telemetry = self._parts.runner, self._parts.telemetry
+        if orders.goal_sequence != self._goal_sequence:
+            self._take_goal(orders)
+        if runner.due:
+            decision = runner.decide(state, self._goal)
+            telemetry.decision(decision)
+            if not decision.finite:
+                self._parts.safety.stop('policy_not_finite')
+                return None
+            runner.begin_period(decision, self._command, orders.speed_scale)
+        return runner.next_target()
+
+    def _take_goal(self, orders: Orders) -> None:
+        self._goal_sequence = orders.goal_sequence
+        self._goal = Pose(
+            np.array(orders.goal_position_m), np.array(orders.goal_rotation).reshape(3, 3)
+        )
+        self._parts.runner.restart()
+        self._parts.telemetry.goal(orders, self._goal)
+
+    def _move(self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int) -> None:
+        """Filter the target and send it."""
+        parts = self._parts
+        result = parts.safety.step(asked_rad, state, now_ns)
+        self._command = Command(result.position_rad, result.velocity_rad_s)
+        if asked_rad is not None:
+            parts.runner.follow(asked_rad, self._command)
+        if self._sending and not parts.link.send(result.position_rad):
+            # ur_rtde complains on every target that is refused; one is enough.
+            self._sending = False
+            parts.safety.stop('target_refused')
+        parts.telemetry.command(asked_rad, result)
+
+    def _answer_reset(self, orders: Orders, now_ns: int) -> None:
+        """Try to leave FAULT when the node asks for it."""
+        self._parts.telemetry.decision(None)
+        if orders.reset_sequence == self._reset_sequence:
+            return
+        self._reset_sequence = orders.reset_sequence
+        note = ''
+        try:
+            self._recover(orders, now_ns)
+        except RobotError as error:
+            note = str(error)
+        self._parts.telemetry.reset(self._reset_sequence, note)
+
+    def _recover(self, orders: Orders, now_ns: int) -> None:
+        """Clear the stop and seed the command from the measured position.
+
+        Raises:
+            RobotError: the cause of the stop is still there.
+        """
+        parts = self._parts
+        if not parts.safety.latched:
+            return
+        reason = parts.watch.reason(orders, now_ns)
+        if reason:
+            raise RobotError(
+                f'expected node and safety monitor to watch without objection before a reset; '
+                f'came: {reason}. Reset the monitor first.'
+            )
+        state = parts.link.read_state(now_ns)
+        if not self._sending or state.runtime_state != RUNTIME_PLAYING:
+            parts.link.restart()
+            parts.pacer.restart()
+            state = parts.link.read_state(time.monotonic_ns())
+        wrong = safety_reason(state.safety_status_bits, state.safety_mode)
+        if wrong:
+            raise RobotError(
+                f'expected a robot in normal safety status before a reset; came: {wrong}. '
+                'Clear it on the teach pendant.'
+            )
+        parts.safety.reset()
+        self._seed(state)
+        self._sending = True
+
+    def _seed(self, state: RobotState) -> None:
+        """Start from where the arm really is, at rest."""
+        self._parts.safety.seed(state.joint_position_rad)
+        self._command = Command(state.joint_position_rad.copy(), np.zeros(6))

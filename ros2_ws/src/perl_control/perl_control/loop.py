@@ -1,0 +1,140 @@
+"""The control loop's process: ``python -m perl_control.loop CONFIG.json`` ('-': from stdin).
+
+It says on stdout, one JSON object a line, how far it is: connecting, ready, or error with one
+sentence. Everything else goes through shared memory.
+"""
+
+import json
+import os
+from pathlib import Path
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+import numpy as np
+from perl_core.bundle.runtime import Policy
+from perl_core.contract import Contract
+from perl_core.errors import PerlError
+from perl_core.kinematics import Kinematics
+from perl_safety.filter import SafetyFilter
+from perl_safety.heartbeat import HeartbeatReader, heartbeat_path
+from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
+
+from calibration.loader import load_calibration
+from perl_control.control_loop import ControlLoop, Parts
+from perl_control.lock import AddressLock
+from perl_control.loop_config import LoopConfig
+from perl_control.mailbox import Mailbox
+from perl_control.pacing import Pacer
+from perl_control.policy_runner import PolicyRunner
+from perl_control.real_time import RealTime, become_real_time, die_with_parent
+from perl_control.robots.base import RobotLink
+from perl_control.robots.loopback import LoopbackRobot
+from perl_control.shared_memory import mailbox_path, telemetry_path
+from perl_control.telemetry import TelemetryRing
+from perl_control.telemetry_writer import TelemetryWriter
+from perl_control.watch import Watch
+
+CLOSE_DEADLINE_S = 0.4
+"""A controller that does not answer must not keep this process: its watchdog stops the arm."""
+
+
+def report(event: str, **details: str) -> None:
+    """Say on stdout how far the process is."""
+    try:
+        sys.stdout.write(json.dumps({'event': event, **details}) + '\n')
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return  # The node has ended; the parent-death signal is on its way.
+
+
+def read_config(arguments: list[str]) -> LoopConfig:
+    """Return the configuration named on the command line."""
+    source = arguments[0] if arguments else '-'
+    return LoopConfig.from_json(
+        sys.stdin.read() if source == '-' else Path(source).read_text(encoding='utf-8')
+    )
+
+
+def make_link(config: LoopConfig, contract: Contract) -> RobotLink:
+    """Return the robot backend that the configuration names."""
+    if config.backend == 'loopback':
+        return LoopbackRobot(np.array(contract.home_rad))
+    # ur_rtde is loaded only where a controller is meant.
+    from perl_control.robots.ur import UrRobot  # noqa: PLC0415
+
+    return UrRobot(config.robot_ip, contract)
+
+
+def prepare(config: LoopConfig) -> tuple[Parts, str]:
+    """Read and validate everything, take the lock, connect.
+
+    Returns:
+        The parts of the loop, and the hash of the policy's manifest.
+
+    Raises:
+        PerlError: one sentence on what was expected and what came.
+    """
+    contract = Contract()
+    limits = load_limits(config.limits_file or DEFAULT_LIMITS_FILE)
+    calibrated = config.kinematics_params_file
+    kinematics = load_calibration(calibrated).kinematics if calibrated else Kinematics()
+    policy = Policy.load(Path(config.bundle), contract)
+    mailbox = Mailbox.create(mailbox_path(config.robot_ip))
+    ring = TelemetryRing.create(telemetry_path(config.robot_ip))
+    monitor = HeartbeatReader(heartbeat_path(config.robot_ip)) if config.require_monitor else None
+    link = make_link(config, contract)
+    report('connecting')
+    link.connect()
+    return Parts(
+        link=link,
+        safety=SafetyFilter(limits, kinematics, contract.control_period_s),
+        runner=PolicyRunner(policy, kinematics, contract),
+        watch=Watch(monitor, limits.heartbeat_timeout_s),
+        mailbox=mailbox,
+        telemetry=TelemetryWriter(ring),
+        pacer=Pacer(contract.control_period_s),
+    ), policy.sha256
+
+
+def run(config: LoopConfig) -> None:
+    """Run the loop until it is asked to end."""
+    parts, bundle_sha256 = prepare(config)
+    wish = RealTime(config.priority, config.cpu if config.cpu >= 0 else None)
+    for sentence in become_real_time(wish):
+        sys.stderr.write(f'control loop: {sentence}\n')
+    loop = ControlLoop(parts, time.monotonic_ns())
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        loop.end()
+
+    # Until here the default applies: ur_rtde's constructors would keep a handler waiting.
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    report('ready', bundle_sha256=bundle_sha256)
+    loop.run()
+    threading.Timer(CLOSE_DEADLINE_S, os._exit, (0,)).start()
+    parts.link.close()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    try:
+        config = read_config(sys.argv[1:])
+        die_with_parent(config.parent_pid)
+        lock = AddressLock(config.robot_ip)
+        run(config)
+        lock.release()
+    except PerlError as error:
+        report('error', message=str(error))
+        sys.stderr.write(f'control loop: {error}\n')
+        sys.stderr.flush()
+        os._exit(1)
+    # The destructors of ur_rtde sleep for a second; there is nothing left to clean up.
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,127 @@
+"""From a measured state and a goal to joint targets: observation, policy, segment."""
+
+import time
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from perl_core.action import Command, joint_velocity_target, plan_segment
+from perl_core.contract import Contract
+from perl_core.kinematics import Kinematics, Pose
+from perl_core.observation import build_observation
+from perl_core.robot_state import RobotState
+
+
+class PolicyOutput(Protocol):
+    """What a policy says; see perl_core.bundle.runtime."""
+
+    action: np.ndarray
+    gate: float
+    branch: int
+
+
+class Policy(Protocol):
+    """See perl_core.bundle.runtime."""
+
+    def act(self, observation: np.ndarray) -> PolicyOutput:
+        """Return the action for an observation of shape (OBSERVATION_SIZE,), float32."""
+        ...
+
+
+class Decision(NamedTuple):
+    """One evaluation of the policy."""
+
+    observation: np.ndarray
+    """Exactly what the policy saw."""
+    action: np.ndarray
+    """Exactly what it said, shape (6,)."""
+    gate: float
+    """Probability that the symmetry is broken here."""
+    branch: int
+    """Which branch acted: 0 equivariant, 1 standard."""
+    inference_us: float
+    """Time for observation, gate and branch."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether nothing in it is NaN or infinite."""
+        return bool(np.isfinite(self.action).all() and np.isfinite(self.observation).all())
+
+
+class PolicyRunner:
+    """Evaluates the policy once a period and hands out one joint target a tick."""
+
+    def __init__(self, policy: Policy, kinematics: Kinematics, contract: Contract) -> None:
+        """Hold what does not change.
+
+        Args:
+            policy: the loaded bundle.
+            kinematics: of this arm.
+            contract: rates, scales, limits.
+        """
+        self._policy, self._kinematics, self._contract = policy, kinematics, contract
+        self._late_us = 0.5e6 * contract.policy_period_s
+        self.misses = 0
+        """Periods without an action in time."""
+        self._left = 0
+        self._velocity_rad_s = np.zeros(6)
+        self._plan = np.zeros((0, 6))
+        self._index = 0
+
+    @property
+    def due(self) -> bool:
+        """Whether this tick begins a policy period."""
+        return self._left == 0
+
+    def restart(self) -> None:
+        """Begin a policy period at the next tick, because the goal is new."""
+        self._left = 0
+
+    def decide(self, state: RobotState, goal: Pose) -> Decision:
+        """Evaluate the policy at the measured state."""
+        begin_ns = time.monotonic_ns()
+        observation = build_observation(
+            state.joint_position_rad, state.joint_velocity_rad_s, goal, self._kinematics,
+            self._contract,
+        )
+        output = self._policy.act(observation)
+        inference_us = (time.monotonic_ns() - begin_ns) * 1e-3
+        return Decision(
+            observation, np.asarray(output.action), float(output.gate), int(output.branch),
+            inference_us,
+        )
+
+    def begin_period(self, decision: Decision, command: Command, speed_scale: float) -> None:
+        """Plan one policy period from the last command.
+
+        An action that took longer than half a period is not used: the arm brakes for this period.
+
+        Args:
+            decision: of the policy, finite.
+            command: the last command that was sent.
+            speed_scale: share of the policy's speed, 0 to 1.
+        """
+        if decision.inference_us > self._late_us:
+            self.misses += 1
+            self._velocity_rad_s = np.zeros(6)
+        else:
+            self._velocity_rad_s = speed_scale * joint_velocity_target(
+                decision.action, command, self._kinematics, self._contract
+            )
+        self._left = self._contract.substeps
+        self._plan_from(command)
+
+    def next_target(self) -> np.ndarray:
+        """Return this tick's joint target [rad], shape (6,)."""
+        target_rad = self._plan[self._index]
+        self._index += 1
+        self._left -= 1
+        return target_rad
+
+    def follow(self, asked_rad: np.ndarray, sent: Command) -> None:
+        """Go on from what was really sent, if the safety filter changed the target."""
+        if not np.array_equal(asked_rad, sent.position_rad):
+            self._plan_from(sent)
+
+    def _plan_from(self, command: Command) -> None:
+        self._plan = plan_segment(self._velocity_rad_s, command, self._contract).position_rad
+        self._index = 0

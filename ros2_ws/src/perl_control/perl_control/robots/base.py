@@ -1,0 +1,42 @@
+"""What the control loop needs of a robot."""
+
+from typing import Protocol
+
+import numpy as np
+from perl_core.robot_state import RobotState
+
+
+class RobotLink(Protocol):
+    """A connection to one arm. Owned by one thread."""
+
+    def connect(self) -> None:
+        """Connect and make the arm ready for targets; may block, so call it supervised.
+
+        Raises:
+            RobotError: one sentence on what was expected, what came and what to do.
+        """
+        ...
+
+    def read_state(self, now_ns: int) -> RobotState:
+        """Return the newest state; never blocks, never raises: a dead robot grows stale.
+
+        Args:
+            now_ns: time.monotonic_ns().
+        """
+        ...
+
+    def send(self, position_rad: np.ndarray) -> bool:
+        """Send one joint target [rad], shape (6,); return False if it was not taken."""
+        ...
+
+    def restart(self) -> None:
+        """Make the arm ready for targets again after a stop; targets sent before are dropped.
+
+        Raises:
+            RobotError: the cause of the stop is still there.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the motion and the program on the controller."""
+        ...
