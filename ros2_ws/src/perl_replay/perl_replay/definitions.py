@@ -108,6 +108,8 @@ def _read(package: str, folder: str, file: str) -> str:
         ) from error
     except FileNotFoundError as error:
         raise BagError(f'the installed package {package} has no {folder}/{file}') from error
+    except OSError as error:
+        raise BagError(f'cannot read {folder}/{file} of the package {package}: {error}') from error
 
 
 def _type_hash(package: str, kind: str, name: str) -> str:

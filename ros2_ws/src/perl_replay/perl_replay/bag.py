@@ -1,0 +1,269 @@
+"""Reads bags: typed messages by topic, from the file alone, one chunk in memory at a time.
+
+The definitions that the bag carries are used, so neither ROS nor our messages need be installed.
+A bag whose recorder was killed has no index; it is read from the front, as far as it goes.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+import dataclasses
+from pathlib import Path
+import re
+import struct
+from typing import Any, NamedTuple
+
+from mcap.exceptions import McapError
+from mcap.reader import SeekingReader
+from mcap.records import Channel, McapRecord, Message, Metadata, Schema
+from mcap.stream_reader import StreamReader
+from perl_core.errors import BagError
+from rosbags.serde import SerdeError
+from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
+import zstandard
+
+_LARGEST_RECORD_BYTES = 1 << 28
+"""A longer record is a damaged length: rosbag2's chunks are below 1 MiB by default."""
+_DAMAGE = (McapError, ValueError, struct.error, zstandard.ZstdError)
+"""What mcap raises on bytes that are not what they should be (its CRC error is a ValueError)."""
+
+
+class BagMessage(NamedTuple):
+    """One message of a bag."""
+
+    topic: str
+    """Full name of the topic."""
+    received_ns: int
+    """When the recorder got it, Unix time."""
+    data: Any
+    """The message; fields as in its definition, arrays of numbers as numpy arrays."""
+
+
+@dataclasses.dataclass(kw_only=True)
+class TopicInfo:
+    """What a bag holds of a topic."""
+
+    type: str
+    """Full type name."""
+    messages: int = 0
+    """How many there are."""
+
+
+class Bag:
+    """A bag on disk."""
+
+    def __init__(self, path: Path, readable_part: bool = False) -> None:
+        """Find the files and list what they hold.
+
+        Args:
+            path: the bag's folder, or its MCAP file.
+            readable_part: be content with the part before a damage, and note it in ``damage``.
+
+        Raises:
+            BagError: there is no bag, or it is damaged and ``readable_part`` is false.
+        """
+        self.path = path
+        self.topics: dict[str, TopicInfo] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
+        self.start_ns = 0
+        self.end_ns = 0
+        self.damage: str | None = None
+        self._readable_part = readable_part
+        self._store = get_typestore(Stores.EMPTY)
+        self._registered: set[str] = set()
+        self._schemas: dict[str, Schema] = {}
+        self._files = _find_files(path)
+        for file in self._files:
+            if not self._list_from_index(file):
+                self._list_from_front(file)
+
+    @property
+    def message_count(self) -> int:
+        """Messages of all topics."""
+        return sum(topic.messages for topic in self.topics.values())
+
+    def require(self, wanted: Mapping[str, tuple[str, Collection[str]]]) -> None:
+        """Refuse a bag that was not recorded with this stack.
+
+        Args:
+            wanted: type and needed fields of each topic.
+
+        Raises:
+            BagError: naming every topic that is missing or of another type, or the fields.
+        """
+        missing = sorted(set(wanted) - set(self.topics))
+        if missing:
+            raise BagError(
+                f'{self.path} was not recorded with this stack: it lacks the topics {missing}; '
+                f'it holds {sorted(self.topics)}'
+            )
+        for name, (type_name, fields) in wanted.items():
+            if self.topics[name].type != type_name:
+                raise BagError(
+                    f'{self.path} was not recorded with this stack: {name} is of type '
+                    f'{self.topics[name].type}, expected {type_name}'
+                )
+            self._require_fields(type_name, fields)
+
+    def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
+        """Yield the messages of some topics in the order of the file.
+
+        Args:
+            topics: full names; each must be in ``self.topics``.
+
+        Raises:
+            BagError: a topic is not in the bag, a message does not fit its definition, or, after
+                the readable part, the bag is damaged and ``readable_part`` is false.
+        """
+        unknown = sorted(set(topics) - set(self.topics))
+        if unknown:
+            raise BagError(f'{self.path} has no topics {unknown}; it has {sorted(self.topics)}')
+        for topic in topics:
+            self._register(self.topics[topic].type)
+        for file in self._files:
+            wanted: dict[int, tuple[str, str]] = {}
+            for record in self._records(file):
+                if isinstance(record, Channel) and record.topic in topics:
+                    wanted[record.id] = (record.topic, self.topics[record.topic].type)
+                elif isinstance(record, Message) and record.channel_id in wanted:
+                    topic, type_name = wanted[record.channel_id]
+                    data = self._deserialise(record.data, type_name, topic)
+                    yield BagMessage(topic, record.log_time, data)
+
+    def _records(self, file: Path) -> Iterator[McapRecord]:
+        """Yield the records of a file from the front, up to its end or its first damage."""
+        end_ns, count = 0, 0
+        with file.open('rb') as stream:
+            reader = StreamReader(
+                stream, validate_crcs=True, record_size_limit=_LARGEST_RECORD_BYTES
+            )
+            try:
+                for record in reader.records:
+                    if isinstance(record, Message):
+                        end_ns, count = max(end_ns, record.log_time), count + 1
+                    yield record
+            except _DAMAGE as error:
+                readable_s = (end_ns - self.start_ns) / 1e9 if count else 0.0
+                self.damage = (
+                    f'{file} is truncated or damaged: its first {count} messages '
+                    f'({readable_s:.1f} s) can be read, what follows cannot '
+                    f'({type(error).__name__})'
+                )
+        if self.damage and not self._readable_part:
+            raise BagError(self.damage)
+
+    def _list_from_index(self, file: Path) -> bool:
+        """List a finished file from its summary; false if it has none."""
+        with file.open('rb') as stream:
+            try:
+                reader = SeekingReader(stream, record_size_limit=_LARGEST_RECORD_BYTES)
+                summary = reader.get_summary()
+                records = list(reader.iter_metadata())
+            except (*_DAMAGE, OSError):  # OSError: a seek to before the start of a short file
+                return False
+        if summary is None or summary.statistics is None:
+            return False
+        for channel in summary.channels.values():
+            self._note_channel(channel, summary.schemas[channel.schema_id])
+            count = summary.statistics.channel_message_counts.get(channel.id, 0)
+            self.topics[channel.topic].messages += count
+        if summary.statistics.message_count:
+            self._note_time(summary.statistics.message_start_time)
+            self._note_time(summary.statistics.message_end_time)
+        self.metadata |= {record.name: dict(record.metadata) for record in records}
+        return True
+
+    def _list_from_front(self, file: Path) -> None:
+        """List an unfinished file by reading it once."""
+        schemas: dict[int, Schema] = {}
+        names: dict[int, str] = {}
+        for record in self._records(file):
+            match record:
+                case Schema():
+                    schemas[record.id] = record
+                case Channel() if record.id not in names:
+                    names[record.id] = record.topic
+                    self._note_channel(record, schemas[record.schema_id])
+                case Message():
+                    self.topics[names[record.channel_id]].messages += 1
+                    self._note_time(record.log_time)
+                case Metadata():
+                    self.metadata[record.name] = dict(record.metadata)
+                case _:
+                    pass
+
+    def _note_channel(self, channel: Channel, schema: Schema) -> None:
+        """Remember a topic and how to read it."""
+        if channel.message_encoding != 'cdr':
+            raise BagError(
+                f'{self.path} is not a ROS 2 bag: {channel.topic} is encoded as '
+                f'{channel.message_encoding!r}, expected cdr'
+            )
+        self.topics.setdefault(channel.topic, TopicInfo(type=schema.name))
+        self._schemas[schema.name] = schema
+
+    def _note_time(self, time_ns: int) -> None:
+        """Widen the span of the bag."""
+        self.start_ns = min(self.start_ns or time_ns, time_ns)
+        self.end_ns = max(self.end_ns, time_ns)
+
+    def _register(self, type_name: str) -> None:
+        """Make a type of the bag readable."""
+        if type_name in self._registered:
+            return
+        schema = self._schemas[type_name]
+        try:
+            if schema.encoding != 'ros2msg':
+                raise BagError(
+                    f'{self.path}: the definition of {type_name} is written in '
+                    f'{schema.encoding!r}, expected ros2msg'
+                )
+            self._store.register(get_types_from_msg(schema.data.decode(), type_name))
+        except (TypesysError, UnicodeDecodeError) as error:
+            raise BagError(
+                f'{self.path}: the definition of {type_name} cannot be understood: {error}'
+            ) from error
+        self._registered.add(type_name)
+
+    def _require_fields(self, type_name: str, fields: Collection[str]) -> None:
+        """Raise BagError if a type lacks fields that are needed."""
+        self._register(type_name)
+        present = [name for name, _ in self._store.fielddefs[type_name][1]]
+        missing = sorted(set(fields) - set(present))
+        if missing:
+            raise BagError(
+                f'{self.path} was recorded with other messages: {type_name} lacks {missing}; '
+                f'it has {present}'
+            )
+
+    def _deserialise(self, data: bytes, type_name: str, topic: str) -> Any:
+        """Return a message, from its CDR bytes."""
+        try:
+            return self._store.deserialize_cdr(data, type_name)
+        except (SerdeError, ValueError, IndexError, struct.error) as error:
+            raise BagError(
+                f'{self.path}: a message on {topic} does not fit the definition of {type_name} '
+                f'({error})'
+            ) from error
+
+
+def _find_files(path: Path) -> list[Path]:
+    """Return the MCAP files of a bag, in the order in which they were written."""
+    if not path.exists():
+        raise BagError(f'there is no bag at {path}')
+    if path.is_file():
+        if path.suffix != '.mcap':
+            raise BagError(f'{path} is not a bag: expected a folder of rosbag2 or an .mcap file')
+        return [path]
+    files = sorted(path.glob('*.mcap'), key=_number_in_name)
+    if not files:
+        content = sorted(entry.name for entry in path.iterdir())
+        raise BagError(
+            f'{path} is not an MCAP bag: it has no .mcap file; it holds {content or "nothing"}. '
+            f"Other formats of rosbag2 can be turned into MCAP with 'ros2 bag convert'"
+        )
+    return files
+
+
+def _number_in_name(file: Path) -> tuple[int, str]:
+    """Sort bag_2 before bag_10."""
+    match = re.search(r'_(\d+)$', file.stem)
+    return (int(match[1]) if match else 0, file.name)

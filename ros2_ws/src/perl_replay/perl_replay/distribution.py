@@ -1,0 +1,72 @@
+"""Tails of timing figures over every tick, in memory that does not grow with the recording."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+_BINS = 100_000
+"""One per microsecond, up to 0.1 s; what lies beyond is counted, and its maximum kept."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tail:
+    """Median and tail of a quantity in microseconds; NaN where nothing was recorded."""
+
+    count: int
+    """How many values."""
+    mean_us: float
+    """Arithmetic mean."""
+    p50_us: float
+    """Half of the values are at most this."""
+    p99_us: float
+    """99 % of the values are at most this."""
+    p99_9_us: float
+    """99.9 % of the values are at most this."""
+    max_us: float
+    """The largest value, exactly."""
+
+
+class Distribution:
+    """A histogram with bins of one microsecond, and the exact maximum.
+
+    Quantiles are the upper edges of bins: never too small, by at most 1 us too large.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._counts = np.zeros(_BINS + 1, dtype=np.int64)
+        self._count = 0
+        self._sum = 0.0
+        self._max = -math.inf
+
+    def add(self, values_us: np.ndarray) -> None:
+        """Add values [us]; NaN counts as infinitely late."""
+        values = np.asarray(values_us, dtype=float)
+        if not values.size:
+            return
+        values = np.where(np.isnan(values), np.inf, values)
+        bins = np.ceil(np.clip(values, 0.0, _BINS)).astype(np.int64)
+        self._counts += np.bincount(bins, minlength=_BINS + 1)
+        self._count += values.size
+        self._sum += float(values.sum())
+        self._max = max(self._max, float(values.max()))
+
+    def quantile(self, share: float) -> float:
+        """Return the value [us] that a share of all values does not exceed; NaN if empty."""
+        if not self._count:
+            return math.nan
+        rank = max(math.ceil(share * self._count), 1)
+        edge = int(np.searchsorted(np.cumsum(self._counts), rank))
+        return self._max if edge == _BINS else min(float(edge), self._max)
+
+    def tail(self) -> Tail:
+        """Return the figures."""
+        return Tail(
+            count=self._count,
+            mean_us=self._sum / self._count if self._count else math.nan,
+            p50_us=self.quantile(0.5),
+            p99_us=self.quantile(0.99),
+            p99_9_us=self.quantile(0.999),
+            max_us=self._max if self._count else math.nan,
+        )

@@ -1,0 +1,171 @@
+"""One record per Reach goal, from its events and the policy states in between."""
+
+import dataclasses
+import enum
+from typing import Any
+
+import numpy as np
+from perl_core.contract import OBSERVATION, OBSERVATION_SIZE, slice_bounds
+from perl_core.errors import BagError
+from perl_core.observation import reach_errors
+
+_STARTED = 255
+"""ReachEvent.STARTED."""
+_LATE_NS = 1_000_000_000
+"""Messages of different topics overtake each other by milliseconds; a second is ample."""
+_TOOL = slice_bounds(OBSERVATION)['tool_position_from_centre_base_m']
+
+
+class Outcome(enum.IntEnum):
+    """How a goal ended: the constants of Reach.action."""
+
+    REACHED = 0
+    TIMED_OUT = 1
+    CANCELED = 2
+    PREEMPTED = 3
+    STOPPED = 4
+    REFUSED = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Episode:
+    """Everything recorded about one goal. Arrays have one entry per policy period."""
+
+    goal_id: str
+    """UUID of the goal, hexadecimal."""
+    started_ns: int | None
+    """Stamp of its STARTED event; None if that was not recorded."""
+    ended_ns: int | None
+    """Stamp of its last event; None if the bag ends before the goal."""
+    outcome: Outcome | None
+    """As the controller reported it; None if the bag ends before the goal."""
+    message: str
+    """The controller's sentence about the outcome."""
+    position_tolerance_m: float
+    """Asked for."""
+    rotation_tolerance_rad: float
+    """Asked for."""
+    duration_s: float
+    """As reported: until tolerance was first kept if reached, until the end otherwise."""
+    final_position_error_m: float
+    """As reported at the end; NaN if the end was not recorded."""
+    final_rotation_error_rad: float
+    """As reported at the end; NaN if the end was not recorded."""
+    stamp_ns: np.ndarray
+    """Shape (n,)."""
+    position_error_m: np.ndarray
+    """The larger of the reported error and that in the policy's observation; shape (n,)."""
+    rotation_error_rad: np.ndarray
+    """The larger of the reported error and that in the policy's observation; shape (n,)."""
+    tool_position_m: np.ndarray
+    """From the centre of the workspace, in ``base``; shape (n, 3)."""
+    gate: np.ndarray
+    """Shape (n,)."""
+    branch: np.ndarray
+    """0 equivariant, 1 standard; shape (n,)."""
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Pending:
+    """A goal that may still get messages."""
+
+    start: Any = None
+    end: Any = None
+    ended_received_ns: int | None = None
+    states: list[Any] = dataclasses.field(default_factory=list)
+
+
+class EpisodeCollector:
+    """Sorts events and policy states by goal; hands out episodes once they are complete."""
+
+    def __init__(self) -> None:
+        """Start without goals."""
+        self._pending: dict[str, _Pending] = {}
+
+    def add_event(self, event: Any, received_ns: int) -> None:
+        """Take a ReachEvent."""
+        goal = self._goal(event)
+        if event.event == _STARTED:
+            goal.start = event
+        else:
+            goal.end, goal.ended_received_ns = event, received_ns
+
+    def add_policy_state(self, state: Any) -> None:
+        """Take a PolicyState.
+
+        Raises:
+            BagError: it was recorded for another contract.
+        """
+        if len(state.observation) != OBSERVATION_SIZE:
+            raise BagError(
+                f'the bag was recorded for another contract: an observation has '
+                f'{len(state.observation)} entries there, expected {OBSERVATION_SIZE}'
+            )
+        self._goal(state).states.append(state)
+
+    def take_complete(self, now_ns: int) -> list[Episode]:
+        """Return and forget the goals that ended more than a second before ``now_ns``."""
+        done = [
+            goal_id
+            for goal_id, goal in self._pending.items()
+            if goal.ended_received_ns is not None and now_ns - goal.ended_received_ns > _LATE_NS
+        ]
+        return [_episode(goal_id, self._pending.pop(goal_id)) for goal_id in done]
+
+    def take_all(self) -> list[Episode]:
+        """Return and forget every goal, ended or not."""
+        pending, self._pending = self._pending, {}
+        return [_episode(goal_id, goal) for goal_id, goal in pending.items()]
+
+    def _goal(self, message: Any) -> _Pending:
+        """Return the record of a message's goal, new if need be."""
+        return self._pending.setdefault(bytes(message.goal_id).hex(), _Pending())
+
+
+def stamp_ns(message: Any) -> int:
+    """Return the stamp of a message's header."""
+    stamp = message.header.stamp
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def _episode(goal_id: str, goal: _Pending) -> Episode:
+    """Turn the messages of one goal into a record."""
+    states = sorted(goal.states, key=stamp_ns)
+    observation = np.array([s.observation for s in states]).reshape(-1, OBSERVATION_SIZE)
+    seen = reach_errors(observation)
+    event, end = goal.end or goal.start, goal.end
+    return Episode(
+        goal_id=goal_id,
+        started_ns=stamp_ns(goal.start) if goal.start else None,
+        ended_ns=stamp_ns(end) if end else None,
+        outcome=_outcome(end),
+        message=end.message if end else '',
+        position_tolerance_m=event.position_tolerance_m if event else np.nan,
+        rotation_tolerance_rad=event.rotation_tolerance_rad if event else np.nan,
+        duration_s=end.duration_s if end else np.nan,
+        final_position_error_m=end.position_error_m if end else np.nan,
+        final_rotation_error_rad=end.rotation_error_rad if end else np.nan,
+        stamp_ns=np.array([stamp_ns(s) for s in states], dtype=np.int64),
+        position_error_m=np.maximum([s.position_error_m for s in states], seen.position_m),
+        rotation_error_rad=np.maximum([s.rotation_error_rad for s in states], seen.rotation_rad),
+        tool_position_m=observation[:, _TOOL].astype(float),
+        gate=np.array([s.gate for s in states], dtype=float),
+        branch=np.array([s.branch for s in states], dtype=np.int64),
+    )
+
+
+def _outcome(end: Any) -> Outcome | None:
+    """Return the outcome that the last event names.
+
+    Raises:
+        BagError: this version does not know the number.
+    """
+    if end is None:
+        return None
+    try:
+        return Outcome(end.event)
+    except ValueError as error:
+        known = {outcome.name: int(outcome) for outcome in Outcome}
+        raise BagError(
+            f'a goal of the bag ended with the outcome {end.event}; known: {known}'
+        ) from error

@@ -1,0 +1,177 @@
+"""Figures of single goals, and over all goals (pure numpy)."""
+
+from collections.abc import Sequence
+import dataclasses
+import math
+
+import numpy as np
+
+from perl_replay.episodes import Episode, Outcome
+
+_BY_REQUEST = (Outcome.CANCELED, Outcome.PREEMPTED)
+"""Somebody asked for these ends: neither a success nor a failure."""
+_ROUNDING = 1e-6
+"""Observations are float32: errors below 1 m or 4 rad are exact to 1e-6."""
+_SLACK_NS = 100_000_000
+"""Start and policy states are stamped in different processes; half of the usual settling time."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoalFigures:
+    """What became of one goal. NaN: not recorded."""
+
+    goal_id: str
+    """UUID, hexadecimal."""
+    outcome: str
+    """As reported by the controller, or 'UNFINISHED'."""
+    reached: bool
+    """Reported as reached, and confirmed from the recorded errors."""
+    failure: str | None
+    """Why it counts as failed; None if it was reached, or ended by request."""
+    position_error_m: float
+    """At the end."""
+    rotation_error_rad: float
+    """At the end."""
+    time_to_reach_s: float
+    """Until tolerance was first kept; NaN if it was not."""
+    path_length_m: float
+    """Length of the tool's path."""
+    policy_periods: int
+    """Recorded actions."""
+    equivariant_share: float
+    """Share of the policy periods in which the equivariant branch acted."""
+    standard_share: float
+    """Share of the policy periods in which the standard branch acted."""
+    gate_mean: float
+    """Mean of the gate."""
+    gate_max: float
+    """Largest gate."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoalSummary:
+    """Over all goals. Errors and times are of reached goals, shares of all policy periods."""
+
+    goals: int
+    """How many were asked for."""
+    reached: int
+    """How many were reached."""
+    failed: int
+    """How many failed; the rest was cancelled or pre-empted."""
+    position_error_mean_m: float
+    """At the end."""
+    position_error_max_m: float
+    """At the end."""
+    rotation_error_mean_rad: float
+    """At the end."""
+    rotation_error_max_rad: float
+    """At the end."""
+    time_to_reach_mean_s: float
+    """Until tolerance was first kept."""
+    time_to_reach_max_s: float
+    """Until tolerance was first kept."""
+    path_length_mean_m: float
+    """Length of the tool's path."""
+    equivariant_share: float
+    """Share of the policy periods in which the equivariant branch acted."""
+    standard_share: float
+    """Share of the policy periods in which the standard branch acted."""
+    gate_mean: float
+    """Mean over all policy periods."""
+    gate_max: float
+    """Largest gate."""
+
+
+def judge_goal(episode: Episode) -> GoalFigures:
+    """Return the figures of one goal."""
+    failure = _failure(episode)
+    reached = episode.outcome == Outcome.REACHED and failure is None
+    steps = np.diff(episode.tool_position_m, axis=0)
+    return GoalFigures(
+        goal_id=episode.goal_id,
+        outcome=episode.outcome.name if episode.outcome is not None else 'UNFINISHED',
+        reached=reached,
+        failure=failure,
+        position_error_m=episode.final_position_error_m,
+        rotation_error_rad=episode.final_rotation_error_rad,
+        time_to_reach_s=episode.duration_s if reached else math.nan,
+        path_length_m=float(np.linalg.norm(steps, axis=1).sum()),
+        policy_periods=len(episode.gate),
+        equivariant_share=_mean(episode.branch == 0),
+        standard_share=_mean(episode.branch == 1),
+        gate_mean=_mean(episode.gate),
+        gate_max=_largest(episode.gate),
+    )
+
+
+def summarise_goals(goals: Sequence[GoalFigures]) -> GoalSummary:
+    """Return the figures over all goals."""
+    reached = [goal for goal in goals if goal.reached]
+    acted = [goal for goal in goals if goal.policy_periods]
+    weights = [goal.policy_periods for goal in acted]
+    position = [goal.position_error_m for goal in reached]
+    rotation = [goal.rotation_error_rad for goal in reached]
+    time = [goal.time_to_reach_s for goal in reached]
+    return GoalSummary(
+        goals=len(goals),
+        reached=len(reached),
+        failed=sum(goal.failure is not None for goal in goals),
+        position_error_mean_m=_mean(position),
+        position_error_max_m=_largest(position),
+        rotation_error_mean_rad=_mean(rotation),
+        rotation_error_max_rad=_largest(rotation),
+        time_to_reach_mean_s=_mean(time),
+        time_to_reach_max_s=_largest(time),
+        path_length_mean_m=_mean([goal.path_length_m for goal in reached]),
+        equivariant_share=_mean([goal.equivariant_share for goal in acted], weights),
+        standard_share=_mean([goal.standard_share for goal in acted], weights),
+        gate_mean=_mean([goal.gate_mean for goal in acted], weights),
+        gate_max=_largest([goal.gate_max for goal in acted]),
+    )
+
+
+def _failure(episode: Episode) -> str | None:
+    """Return why a goal counts as failed."""
+    if episode.outcome is None:
+        return 'the bag ends before the goal'
+    if episode.outcome in _BY_REQUEST:
+        return None
+    if episode.outcome != Outcome.REACHED:
+        return episode.message or 'no reason was given'
+    return _contradiction(episode)
+
+
+def _contradiction(episode: Episode) -> str | None:
+    """Return what in the recorded errors speaks against a goal reported as reached.
+
+    Tolerance must hold at the end, and from 0.1 s after it was first kept until the end.
+    """
+    held = np.zeros(len(episode.stamp_ns), dtype=bool)
+    if episode.started_ns is not None and episode.ended_ns is not None:
+        first_kept_ns = episode.started_ns + round(episode.duration_s * 1e9)
+        held = episode.stamp_ns > first_kept_ns + _SLACK_NS
+        held &= episode.stamp_ns <= episode.ended_ns
+    for name, final, errors, tolerance, unit in (
+        ('position', episode.final_position_error_m, episode.position_error_m,
+         episode.position_tolerance_m, 'm'),
+        ('rotation', episode.final_rotation_error_rad, episode.rotation_error_rad,
+         episode.rotation_tolerance_rad, 'rad'),
+    ):
+        worst = float(np.max(errors[held], initial=final))
+        # Written so that a NaN fails.
+        if not worst <= tolerance + _ROUNDING:
+            return (
+                f'reported as reached, but the {name} error was {worst:.4g} {unit} after '
+                f'tolerance was kept, allowed {tolerance:.4g} {unit}'
+            )
+    return None
+
+
+def _mean(values: Sequence[float] | np.ndarray, weights: Sequence[float] | None = None) -> float:
+    """Return the mean; NaN of nothing."""
+    return float(np.average(values, weights=weights)) if len(values) else math.nan
+
+
+def _largest(values: Sequence[float] | np.ndarray) -> float:
+    """Return the largest value; NaN of nothing."""
+    return float(np.max(values)) if len(values) else math.nan

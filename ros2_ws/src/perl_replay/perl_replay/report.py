@@ -1,0 +1,132 @@
+"""Figures -> tables for people, and one line of JSON for programs."""
+
+import json
+import math
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from perl_replay.distribution import Tail
+from perl_replay.evaluation import Evaluation
+from perl_replay.goals import GoalFigures
+
+_WIDTH = 110
+"""Columns where there is no terminal to ask."""
+
+
+def print_report(evaluation: Evaluation, stream: TextIO | None = None) -> None:
+    """Write the tables, the problems, and last one line of JSON with the same figures.
+
+    Args:
+        evaluation: what to write.
+        stream: where to; standard output by default.
+    """
+    output: TextIO = sys.stdout if stream is None else stream
+    console = Console(file=output, width=None if output.isatty() else _WIDTH, highlight=False)
+    console.print(_goal_table(evaluation))
+    console.print(_summary_table(evaluation))
+    console.print(_timing_table(evaluation))
+    for event in evaluation.safety.events:
+        reasons = ', '.join(event.reasons)
+        console.print(Text(f'{event.time_s:8.2f} s  {event.source}: {event.event} {reasons}'))
+    for problem in evaluation.problems:
+        console.print(Text(f'PROBLEM: {problem}', style='bold red'))
+    output.write(json.dumps(evaluation.to_dict()) + '\n')
+    output.flush()
+
+
+def _goal_table(evaluation: Evaluation) -> Table:
+    """Return one row a goal."""
+    table = Table(title=f'Goals of {evaluation.bag}', title_justify='left')
+    for heading in ('goal', 'outcome', 'position mm', 'rotation deg', 'time s', 'path m',
+                    'equiv. %', 'stand. %', 'gate mean', 'gate max'):
+        table.add_column(heading, justify='left' if heading == 'outcome' else 'right')
+    for number, goal in enumerate(evaluation.goals, start=1):
+        table.add_row(str(number), _outcome(goal), *_goal_cells(goal))
+    return table
+
+
+def _outcome(goal: GoalFigures) -> Text:
+    """Return the outcome, red if it counts as failed."""
+    if goal.failure is not None:
+        name = goal.outcome if goal.outcome != 'REACHED' else 'REACHED (not confirmed)'
+        return Text(name, style='bold red')
+    return Text(goal.outcome, style='green' if goal.reached else '')
+
+
+def _goal_cells(goal: GoalFigures) -> list[str]:
+    """Return the figures of a goal."""
+    return [
+        _number(1e3 * goal.position_error_m, 2),
+        _number(math.degrees(goal.rotation_error_rad), 2),
+        _number(goal.time_to_reach_s, 2),
+        _number(goal.path_length_m, 3),
+        _number(100 * goal.equivariant_share, 0),
+        _number(100 * goal.standard_share, 0),
+        _number(goal.gate_mean, 3),
+        _number(goal.gate_max, 3),
+    ]
+
+
+def _summary_table(evaluation: Evaluation) -> Table:
+    """Return the figures over all goals, and what the safety layers did."""
+    summary, safety = evaluation.summary, evaluation.safety
+    table = Table(show_header=False, title='Summary', title_justify='left')
+    rows = (
+        ('goals reached', f'{summary.reached} of {summary.goals}, {summary.failed} failed'),
+        ('final position error (mean, max)',
+         f'{_number(1e3 * summary.position_error_mean_m, 2)}, '
+         f'{_number(1e3 * summary.position_error_max_m, 2)} mm'),
+        ('final orientation error (mean, max)',
+         f'{_number(math.degrees(summary.rotation_error_mean_rad), 2)}, '
+         f'{_number(math.degrees(summary.rotation_error_max_rad), 2)} deg'),
+        ('time to reach (mean, max)',
+         f'{_number(summary.time_to_reach_mean_s, 2)}, '
+         f'{_number(summary.time_to_reach_max_s, 2)} s'),
+        ('branch equivariant, standard',
+         f'{_number(100 * summary.equivariant_share, 1)}, '
+         f'{_number(100 * summary.standard_share, 1)} %'),
+        ('gate (mean, max)', f'{_number(summary.gate_mean, 3)}, {_number(summary.gate_max, 3)}'),
+        ('stops by filter, monitor', f'{safety.filter_stops}, {safety.monitor_stops}'),
+        ('ticks limited by the filter', str(safety.filter_limited_ticks)),
+        ('limits in force', ', '.join(f'{k} ({n})' for k, n in safety.limits.items()) or 'none'),
+        ('robot, policy', f'{evaluation.robot_ip or "unknown"}, '
+                          f'{evaluation.bundle_sha256[:16] or "unknown"}'),
+        ('bag', f'{evaluation.duration_s:.1f} s, {evaluation.messages} messages'),
+    )
+    for label, value in rows:
+        table.add_row(label, Text(value))
+    return table
+
+
+def _timing_table(evaluation: Evaluation) -> Table:
+    """Return the loop's timing."""
+    timing = evaluation.timing
+    title = (
+        f'Control loop: {timing.ticks} ticks ({timing.ticks_not_recorded} not recorded), '
+        f'{timing.overruns} overruns, {timing.skipped} skipped, '
+        f'{timing.policy_misses} policy misses'
+    )
+    table = Table(title=title, title_justify='left')
+    table.add_column('us')
+    for heading in ('mean', 'p50', 'p99', 'p99.9', 'max'):
+        table.add_column(heading, justify='right')
+    tails = (('lateness', timing.lateness), ('work', timing.work),
+             ('age of state', timing.state_age), ('inference', timing.inference))
+    for name, tail in tails:
+        table.add_row(name, *_tail_cells(tail))
+    return table
+
+
+def _tail_cells(tail: Tail) -> list[str]:
+    """Return the figures of a tail."""
+    values = (tail.mean_us, tail.p50_us, tail.p99_us, tail.p99_9_us, tail.max_us)
+    return [_number(value, 0) for value in values]
+
+
+def _number(value: float, digits: int) -> str:
+    """Return a number, or a dash for what was not recorded."""
+    return f'{value:.{digits}f}' if math.isfinite(value) else '-'

@@ -1,0 +1,122 @@
+"""What the safety layers and the controller reported: stops, faults, limits, by transition."""
+
+import collections
+import dataclasses
+from typing import Any
+
+from perl_replay.timing import RisingCounter
+
+_LIMIT, _STOP = 1, 2
+"""SafetyState.LIMIT and STOP."""
+_DISCONNECTED, _STANDBY, _FAULT = 0, 1, 5
+"""ControllerState.DISCONNECTED, STANDBY and FAULT."""
+_MOVING_ALLOWED = (1, 2)
+"""UR's safety modes NORMAL and REDUCED. Source: UR RTDE guide, output 'safety_mode'."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SafetyEvent:
+    """One change that a person should know of."""
+
+    time_s: float
+    """After the start of the bag."""
+    source: str
+    """'filter', 'monitor' or 'controller'."""
+    event: str
+    """What happened: STOP, RESET, FAULT, DISCONNECTED or SAFETY_MODE."""
+    reasons: tuple[str, ...]
+    """As reported."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SafetyFigures:
+    """What the three safety layers did. Counters are the layers' own, since their start."""
+
+    filter_stops: int
+    """Stops by the filter."""
+    monitor_stops: int
+    """Stops by the monitor."""
+    filter_limited_ticks: int
+    """Ticks on which the filter made a command slower or smaller."""
+    limits: dict[str, int]
+    """How many recorded states named each reason to limit, as 'source: reason'."""
+    events: tuple[SafetyEvent, ...]
+    """Stops, resets, faults and lost connections, in order."""
+
+
+class SafetyCollector:
+    """Takes SafetyState and ControllerState messages and notes what changes."""
+
+    def __init__(self, start_ns: int) -> None:
+        """Start without events.
+
+        Args:
+            start_ns: start of the bag, Unix time.
+        """
+        self.robot_ip = ''
+        self.bundle_sha256 = ''
+        self._start_ns = start_ns
+        self._events: list[SafetyEvent] = []
+        self._stopped: dict[str, tuple[str, ...]] = {}
+        self._stops = collections.defaultdict[str, RisingCounter](RisingCounter)
+        self._limited = collections.defaultdict[str, RisingCounter](RisingCounter)
+        self._limits = collections.Counter[str]()
+        self._controller: int | None = None
+        self._safety_mode: int | None = None
+
+    def add_safety(self, source: str, state: Any, received_ns: int) -> None:
+        """Take a SafetyState of a layer ('filter' or 'monitor')."""
+        self._stops[source].add(state.stops)
+        self._limited[source].add(state.limited_ticks)
+        reasons = tuple(state.reasons)
+        if state.severity == _LIMIT:
+            self._limits.update(f'{source}: {reason}' for reason in reasons)
+        before = self._stopped.get(source)
+        if state.severity == _STOP:
+            if before != reasons:
+                self._note(received_ns, source, 'STOP', reasons)
+            self._stopped[source] = reasons
+        elif before is not None:
+            self._note(received_ns, source, 'RESET', ())
+            del self._stopped[source]
+
+    def add_controller(self, state: Any, received_ns: int) -> None:
+        """Take a ControllerState."""
+        self.robot_ip = state.robot_ip or self.robot_ip
+        self.bundle_sha256 = state.bundle_sha256 or self.bundle_sha256
+        if state.state != self._controller:
+            self._note_state(state, received_ns)
+        self._controller = state.state
+        if state.state == _DISCONNECTED:
+            return
+        if state.safety_mode != self._safety_mode and state.safety_mode not in _MOVING_ALLOWED:
+            self._note(received_ns, 'controller', 'SAFETY_MODE', (f'mode {state.safety_mode}',))
+        self._safety_mode = state.safety_mode
+
+    def figures(self) -> SafetyFigures:
+        """Return the figures; a stop between two messages shows in the layer's own counter."""
+        seen = collections.Counter(e.source for e in self._events if e.event == 'STOP')
+        return SafetyFigures(
+            filter_stops=max(self._stops['filter'].total, seen['filter']),
+            monitor_stops=max(self._stops['monitor'].total, seen['monitor']),
+            filter_limited_ticks=self._limited['filter'].total,
+            limits=dict(self._limits.most_common()),
+            events=tuple(self._events),
+        )
+
+    def _note_state(self, state: Any, received_ns: int) -> None:
+        """Note a new state of the controller, if it is one to worry about."""
+        reasons = (state.reason,) if state.reason else ()
+        if state.state == _FAULT:
+            self._note(received_ns, 'controller', 'FAULT', reasons)
+        # From STANDBY the node disconnects when it is shut down; from any other state it must not.
+        lost = state.state == _DISCONNECTED and self._controller not in (None, _STANDBY)
+        if lost:
+            self._note(received_ns, 'controller', 'DISCONNECTED', reasons)
+
+    def _note(self, at_ns: int, source: str, event: str, reasons: tuple[str, ...]) -> None:
+        """Add an event."""
+        time_s = (at_ns - self._start_ns) / 1e9
+        self._events.append(
+            SafetyEvent(time_s=time_s, source=source, event=event, reasons=reasons)
+        )
