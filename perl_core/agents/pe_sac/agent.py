@@ -1,0 +1,174 @@
+"""PE-SAC: the parts, and the order in which they learn."""
+
+from collections.abc import Callable
+import copy
+from typing import TypeVar
+import zlib
+
+from perl_core.actor import (
+    Actor,
+    ActorUpdate,
+    Temperature,
+    action_of,
+    sample_action,
+    update_actor,
+    update_temperature,
+)
+from perl_core.agents.pe_sac.config import PESACConfig
+from perl_core.contract import Contract
+from perl_core.critic import Critic, CriticUpdate, update_critic
+from perl_core.detectors import Detector, LossDifferenceDetector, WelfordDetector
+from perl_core.gate import FixedGate, Gate, GateModule, LearnedGate
+from perl_core.layers import follow
+from perl_core.predictors import Predictors, update_predictors
+from perl_core.replay import Batch
+import torch
+from torch import nn
+
+Part = TypeVar('Part')
+
+
+class PESAC(nn.Module):
+    """A partially equivariant soft actor-critic."""
+
+    def __init__(self, config: PESACConfig, contract: Contract, seed: int) -> None:
+        """Build every part from its own seed, so that agents with fewer parts start alike.
+
+        Args:
+            config: sizes and rates.
+            contract: what is seen and said, and the group.
+            seed: of all parts.
+        """
+        super().__init__()
+        self.config, self.contract = config, contract
+        width, depth = config.width, config.depth
+        self.actor = _seeded(seed, 'actor', lambda: Actor(contract, width, depth))
+        self.critic = _seeded(seed, 'critic', lambda: Critic(contract, width, depth))
+        self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
+        self.temperature = Temperature(config.initial_temperature)
+        self.gate: Gate = _seeded(seed, 'gate', lambda: _gate(config, contract))
+        self.predictors: Predictors | None = None
+        if config.branches == 'both':
+            self.predictors = _seeded(
+                seed, 'predictors', lambda: Predictors(contract, config.predictor_width, 2)
+            )
+        self.generator = torch.Generator().manual_seed(seed)
+        self.updates = 0
+        learned = ('actor', 'critic', 'temperature', 'predictors')
+        self._optimisers = {
+            name: torch.optim.Adam(part.parameters(), lr=config.learning_rate, fused=True)
+            for name in learned
+            if (part := getattr(self, name)) is not None
+        }
+
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return every optimiser by name."""
+        found = dict(self._optimisers)
+        if isinstance(self.gate, LearnedGate):
+            found |= {
+                'action_gate': self.gate.action_optimiser,
+                'state_gate': self.gate.state_optimiser,
+            }
+            if isinstance(self.gate.detector, LossDifferenceDetector):
+                found['detector'] = self.gate.detector.optimiser
+        return found
+
+    @torch.no_grad()
+    def act(self, observation: torch.Tensor, *, explore: bool) -> torch.Tensor:
+        """Return actions of shape (batch, action size); the mean unless exploring."""
+        policy = self.actor(observation, self.gate.of_state(observation))
+        return sample_action(policy, self.generator).action if explore else action_of(policy)
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Let every part learn from one batch.
+
+        Order: predictors, disagreement, gate, critic, actor, temperature, target critic.
+
+        Returns:
+            What to log.
+        """
+        config, info = self.config, {}
+        if self.predictors is not None and self.updates % config.symmetry_every == 0:
+            predicted, comparison = update_predictors(
+                self.predictors, self._optimisers['predictors'], batch, config.max_gradient_norm
+            )
+            info |= predicted | self.gate.update(batch, comparison)
+        info |= update_critic(self._critic_update(), batch)
+        self.critic.requires_grad_(False)
+        acted, log_probability = update_actor(self._actor_update(), batch, self.generator)
+        self.critic.requires_grad_(True)
+        info |= acted | update_temperature(
+            self.temperature,
+            self._optimisers['temperature'],
+            log_probability,
+            config.target_entropy,
+        )
+        follow(self.target_critic, self.critic, config.target_rate)
+        self.updates += 1
+        return info
+
+    def next_value(self, observation: torch.Tensor) -> torch.Tensor:
+        """Return the soft value of observations under the target critic, shape (batch,)."""
+        policy = self.actor(observation, self.gate.of_state(observation))
+        action, log_probability = sample_action(policy, self.generator)
+        is_open = self.gate.of_action(observation, action)
+        value = self.target_critic(observation, action, is_open).amin(1)
+        return value - self.temperature.alpha * log_probability
+
+    def smallest_q(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """Return the smaller of the twin values, shape (batch,)."""
+        return self.critic(observation, action, self.gate.of_action(observation, action)).amin(1)
+
+    def _critic_update(self) -> CriticUpdate:
+        return CriticUpdate(
+            self.critic,
+            self._optimisers['critic'],
+            self.gate,
+            self.next_value,
+            self.config.discount,
+            self.config.max_gradient_norm,
+        )
+
+    def _actor_update(self) -> ActorUpdate:
+        return ActorUpdate(
+            self.actor,
+            self._optimisers['actor'],
+            self.gate,
+            self.smallest_q,
+            self.temperature,
+            self.config.max_gradient_norm,
+        )
+
+    def export_modules(self) -> dict[str, nn.Module]:
+        """Return what a bundle is made of: deterministic, scales included, in eval mode.
+
+        Returns:
+            'actor_equivariant' maps the vectors (batch, 15) to actions (batch, 6),
+            'actor_standard' the observation (batch, 39) to actions (batch, 6),
+            'gate' the observation (batch, 39) to the probability of the standard branch (batch,).
+        """
+        modules = {
+            'actor_equivariant': self.actor.equivariant,
+            'actor_standard': self.actor.standard,
+            'gate': GateModule(self.gate),
+        }
+        return {name: copy.deepcopy(module).eval() for name, module in modules.items()}
+
+
+def _gate(config: PESACConfig, contract: Contract) -> Gate:
+    if config.branches != 'both':
+        return FixedGate(is_open=config.branches == 'standard')
+    detector: Detector = (
+        WelfordDetector(config.kappa)
+        if config.detector == 'welford'
+        else LossDifferenceDetector(
+            contract, config.predictor_width, config.kappa, config.tolerance
+        )
+    )
+    return LearnedGate(contract, config.gate, detector)
+
+
+def _seeded(seed: int, name: str, build: Callable[[], Part]) -> Part:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(zlib.crc32(f'{seed}/{name}'.encode()))
+        return build()

@@ -1,0 +1,129 @@
+"""One-step predictors, equivariant and free: where they disagree, the symmetry is broken."""
+
+from typing import NamedTuple
+
+from perl_core.contract import Contract, scales
+from perl_core.layers import EquivariantTrunk, PlainTrunk, TrunkShape, descend, vector_parts
+from perl_core.replay import Batch
+from perl_core.symmetry import group_named
+import torch
+from torch import nn
+
+
+class Prediction(NamedTuple):
+    """Change of the observation's vectors and reward, in units of a typical step."""
+
+    vectors: torch.Tensor
+    """Shape (batch, vectors, 3)."""
+    reward: torch.Tensor
+    """Shape (batch, 1)."""
+
+
+class Predictors(nn.Module):
+    """Both predictors, and the size of a typical step, by which targets are divided."""
+
+    def __init__(self, contract: Contract, width: int, depth: int) -> None:
+        """Build two trunks of the same size that share nothing."""
+        super().__init__()
+        seen, group = vector_parts(contract.observation), group_named(contract.group)
+        self._vector_size = sum(part.size for part in seen)
+        count = self._vector_size // 3
+        shape = TrunkShape(vectors=count, scalars=1, width=width, depth=depth)
+        self.equivariant = EquivariantTrunk((*seen, *contract.action), group, shape)
+        self.standard = PlainTrunk((*contract.observation, *contract.action), group, shape)
+        self.register_buffer(
+            'inverse_scale', 1.0 / torch.from_numpy(scales(seen)), persistent=False
+        )
+        # Running mean squares, one a vector and one for the reward: invariant by construction.
+        self.register_buffer('mean_square', torch.ones(count + 1))
+        self.register_buffer('reward_mean', torch.zeros(()))
+        self.register_buffer('batches', torch.zeros(()))
+
+    def predict(
+        self, observation: torch.Tensor, action: torch.Tensor
+    ) -> tuple[Prediction, Prediction]:
+        """Return the equivariant and the free prediction."""
+        vectors = torch.cat((observation[:, : self._vector_size], action), dim=1)
+        everything = torch.cat((observation, action), dim=1)
+        return Prediction(*self.equivariant(vectors)), Prediction(*self.standard(everything))
+
+    @torch.no_grad()
+    def target(self, batch: Batch) -> Prediction:
+        """Return what really happened, in units of a typical step."""
+        size = self._vector_size
+        change = (batch.next_observation[:, :size] - batch.observation[:, :size])
+        vectors = (change * self.inverse_scale).unflatten(1, (-1, 3))
+        typical = self.mean_square.sqrt() + 1e-6
+        reward = (batch.reward - self.reward_mean) / typical[-1]
+        return Prediction(vectors / typical[:-1, None], reward.unsqueeze(1))
+
+    @torch.no_grad()
+    def observe(self, batch: Batch) -> None:
+        """Adapt the size of a typical step: running average over about 1000 batches."""
+        size = self._vector_size
+        change = (batch.next_observation[:, :size] - batch.observation[:, :size])
+        vectors = (change * self.inverse_scale).unflatten(1, (-1, 3))
+        self.batches += 1
+        rate = torch.clamp(1.0 / self.batches, min=1e-3)
+        self.reward_mean.lerp_(batch.reward.mean(), rate)
+        spread = (batch.reward - self.reward_mean).square().mean().unsqueeze(0)
+        squares = torch.cat((vectors.square().sum(-1).mean(0), spread))
+        self.mean_square.lerp_(squares, rate)
+
+
+def errors(prediction: Prediction, target: Prediction) -> torch.Tensor:
+    """Return the mean distance over vectors and reward, in typical steps, shape (batch,).
+
+    The distance and not its square: the rotation vector jumps near pi, where nothing can be
+    predicted, and squares of such jumps would drown everything else.
+    """
+    vectors = torch.linalg.vector_norm(prediction.vectors - target.vectors, dim=-1)
+    reward = (prediction.reward - target.reward).abs()
+    return torch.cat((vectors, reward), dim=1).mean(1)
+
+
+def disagreement(first: Prediction, second: Prediction) -> torch.Tensor:
+    """Return d(s, a), the distance between two predictions in typical steps, shape (batch,)."""
+    return errors(first, second)
+
+
+def update_predictors(
+    predictors: Predictors, optimiser: torch.optim.Optimizer, batch: Batch, max_norm: float
+) -> tuple[dict[str, float], 'Comparison']:
+    """Take one step on the part of the batch that is not held out.
+
+    Returns:
+        What to log, and what the detectors learn from.
+    """
+    predictors.observe(batch)
+    target = predictors.target(batch)
+    equivariant, standard = predictors.predict(batch.observation, batch.action)
+    error_equivariant, error_standard = errors(equivariant, target), errors(standard, target)
+    shown = ~batch.held_out
+    loss = ((error_equivariant + error_standard) * shown).sum() / shown.sum().clamp_min(1)
+    comparison = Comparison(
+        disagreement(equivariant, standard).detach(),
+        (error_equivariant - error_standard).detach(),
+    )
+    descend(optimiser, loss, max_norm)
+    held_out = batch.held_out.sum().clamp_min(1)
+    info = {
+        'predictors/loss': loss.item(),
+        'predictors/equivariant_error': _mean(error_equivariant, batch.held_out, held_out),
+        'predictors/standard_error': _mean(error_standard, batch.held_out, held_out),
+        'predictors/disagreement': comparison.disagreement.mean().item(),
+    }
+    return info, comparison
+
+
+class Comparison(NamedTuple):
+    """How the two predictors did on a batch, before they learned from it."""
+
+    disagreement: torch.Tensor
+    """Shape (batch,), in typical steps."""
+    excess_error: torch.Tensor
+    """Error of the equivariant predictor minus that of the free one, shape (batch,)."""
+
+
+def _mean(values: torch.Tensor, mask: torch.Tensor, count: torch.Tensor) -> float:
+    return float((values.detach() * mask).sum() / count)
