@@ -62,8 +62,9 @@ class Calibration:
     notes: str
     """Anything a reader must know; 'none' if there is nothing."""
 
+    @property
     def kinematics(self) -> Kinematics:
-        """Return the forward kinematics of this arm; one for each thread that uses it."""
+        """Forward kinematics of this arm: a new object each time, since it holds scratch memory."""
         return Kinematics(self.dh_parameters)
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,7 +146,7 @@ def _require(condition: bool, source: str, sentence: str) -> None:
 
 
 def _require_near_nominal(calibration: Calibration, source: str) -> None:
-    nominal, calibrated = Kinematics(UR5E_NOMINAL), calibration.kinematics()
+    nominal, calibrated = Kinematics(UR5E_NOMINAL), calibration.kinematics
     for joints_rad in _PROBES_RAD:
         expected, came = nominal.tool_pose(joints_rad), calibrated.tool_pose(joints_rad)
         distance_m = float(np.linalg.norm(came.position_m - expected.position_m))

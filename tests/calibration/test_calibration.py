@@ -52,8 +52,8 @@ def test_the_hash_is_of_the_content_and_not_of_the_layout(tmp_path, data):
 def test_a_measured_chain_moves_the_tool(data):
     data['dh_parameters']['a_m'][1] += 0.003
     joints_rad = np.array((0.3, -1.2, 1.4, -1.6, -1.5, 0.2))
-    moved = calibration_from_dict(data, 'data').kinematics().tool_pose(joints_rad).position_m
-    nominal = nominal_calibration().kinematics().tool_pose(joints_rad).position_m
+    moved = calibration_from_dict(data, 'data').kinematics.tool_pose(joints_rad).position_m
+    nominal = nominal_calibration().kinematics.tool_pose(joints_rad).position_m
     assert np.linalg.norm(moved - nominal) == pytest.approx(0.003, rel=1e-6)
 
 
@@ -108,8 +108,8 @@ def test_offsets_that_cancel_along_parallel_axes_are_accepted(data):
     data['dh_parameters']['d_m'][1] += 135.0
     data['dh_parameters']['d_m'][2] -= 135.0
     joints_rad = np.array((0.3, -1.2, 1.4, -1.6, -1.5, 0.2))
-    came = calibration_from_dict(data, 'data').kinematics().tool_pose(joints_rad)
-    nominal = nominal_calibration().kinematics().tool_pose(joints_rad)
+    came = calibration_from_dict(data, 'data').kinematics.tool_pose(joints_rad)
+    nominal = nominal_calibration().kinematics.tool_pose(joints_rad)
     np.testing.assert_allclose(came.position_m, nominal.position_m, atol=1e-9)
 
 
