@@ -7,7 +7,6 @@ two ticks of delay the arm follows 32 ms behind; a client that reads it one tick
 publish the filter: this is a model.
 """
 
-from collections import deque
 import dataclasses
 import functools
 import math
@@ -93,7 +92,7 @@ class ServoModel:
             position_rad: shape (6,).
         """
         self.parameters = parameters
-        self._delayed: deque[np.ndarray] = deque()
+        self._on_the_way_rad = np.empty((0, 6))
         self._reference_rad = np.empty(0)
         self.seed(position_rad)
 
@@ -105,9 +104,7 @@ class ServoModel:
     def seed(self, position_rad: np.ndarray) -> None:
         """Rest at this position, shape (6,): forget every target, stop the reference."""
         self._reference_rad = np.array(position_rad, dtype=float)
-        self._delayed = deque(
-            self._reference_rad.copy() for _ in range(self.parameters.delay_ticks)
-        )
+        self._on_the_way_rad = np.tile(self._reference_rad, (self.parameters.delay_ticks, 1))
 
     def step(self, target_rad: np.ndarray) -> ServoReference:
         """Take one target and advance one tick.
@@ -118,8 +115,13 @@ class ServoModel:
         Returns:
             Position and velocity of the reference after this tick, each of shape (6,).
         """
-        self._delayed.append(np.array(target_rad, dtype=float))
-        return self._advance(self._delayed.popleft())
+        parameters = self.parameters
+        queue = np.vstack((self._on_the_way_rad, target_rad))
+        self._on_the_way_rad = queue[1:]
+        way = parameters.share_per_tick * (queue[0] - self._reference_rad)
+        way = np.clip(way, -parameters.max_step_rad, parameters.max_step_rad)
+        self._reference_rad = self._reference_rad + way
+        return ServoReference(self._reference_rad.copy(), way * parameters.control_rate_hz)
 
     def trajectory(self, targets_rad: np.ndarray) -> ServoReference:
         """Take n targets and advance n ticks; equal to n calls of ``step``, and faster.
@@ -133,27 +135,16 @@ class ServoModel:
         Returns:
             Position and velocity of the reference after each tick, each of shape (n, 6).
         """
-        targets_rad = np.asarray(targets_rad, dtype=float)
         ticks = len(targets_rad)
-        queue = np.concatenate((*(row[None] for row in self._delayed), targets_rad))
+        queue = np.concatenate((self._on_the_way_rad, targets_rad))
         of_inputs, of_start = _first_order_response(ticks, self.parameters.share_per_tick)
         position = of_inputs @ queue[:ticks] + of_start * self._reference_rad
         way = position.copy()
         way[0] -= self._reference_rad
         way[1:] -= position[:-1]
-        if np.abs(way).max() > self.parameters.max_step_rad:
+        if max(way.max(), -way.min()) > self.parameters.max_step_rad:
             steps = [self.step(target) for target in targets_rad]
-            return ServoReference(
-                np.array([step.position_rad for step in steps]),
-                np.array([step.velocity_rad_s for step in steps]),
-            )
-        self._delayed = deque(row.copy() for row in queue[ticks:])
+            return ServoReference(*map(np.array, zip(*steps, strict=True)))
+        self._on_the_way_rad = queue[ticks:]
         self._reference_rad = position[-1].copy()
         return ServoReference(position, way * self.parameters.control_rate_hz)
-
-    def _advance(self, delayed_target_rad: np.ndarray) -> ServoReference:
-        parameters = self.parameters
-        way = parameters.share_per_tick * (delayed_target_rad - self._reference_rad)
-        way = np.clip(way, -parameters.max_step_rad, parameters.max_step_rad)
-        self._reference_rad = self._reference_rad + way
-        return ServoReference(self._reference_rad.copy(), way * parameters.control_rate_hz)

@@ -98,8 +98,8 @@ def test_home_is_free_and_holds_without_sagging(model, data):
 
 
 @pytest.mark.parametrize(('joints', 'pair'), [
-    ((0.0, -0.1, 1.0, 0.0, 0.0, 0.0), {'table', 'wrist_1_drive'}),
-    ((0.0, -1.57, 2.9, 1.4, -1.57, 0.0), {'forearm_tube', 'shoulder_neck'}),
+    ((0.0, -0.1, 1.0, 0.0, 0.0, 0.0), {'table', 'wrist_1'}),
+    ((0.0, -1.57, 2.9, 1.4, -1.57, 0.0), {'forearm', 'shoulder'}),
 ])
 def test_collisions_are_seen(model, data, joints, pair):
     assert frozenset(pair) in contacts(model, data, joints)
@@ -107,12 +107,9 @@ def test_collisions_are_seen(model, data, joints, pair):
 
 def test_links_that_share_a_joint_never_collide(model, data):
     links = ['base', *(name.removesuffix('_link') for name in ur5e.LINK_NAMES)]
-    neighbours = list(itertools.pairwise(links))
+    neighbours = set(map(frozenset, itertools.pairwise(links)))
     for joints in random_joints(300, seed=2):
-        for first, second in (tuple(sorted(pair)) for pair in contacts(model, data, joints)):
-            for pair in neighbours:
-                for one, other in (pair, pair[::-1]):
-                    assert not (first.startswith(one) and second.startswith(other))
+        assert not contacts(model, data, joints) & neighbours
 
 
 def test_drive_command_feeds_the_velocity_forward():

@@ -66,7 +66,7 @@ TIMESTEP_S = 0.002
 
 BASE_RADIUS_M = 0.0745
 """Source: UR5e data sheet (footprint of 149 mm). The radii of the capsules are own estimates:
-joint housings of 120 and 80 mm, tubes of 108 and 90 mm, none smaller than the arm."""
+one capsule a link, 120 and 100 mm wide for the arm, 80 mm for the wrists."""
 
 FEEDFORWARD_S = tuple(
     kv / kp for kp, kv in zip(DRIVE_STIFFNESS_N_M_RAD, DRIVE_DAMPING_N_M_S_RAD, strict=True)
