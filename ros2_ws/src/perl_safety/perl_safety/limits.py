@@ -93,7 +93,7 @@ def load_limits(path: str | Path = DEFAULT_LIMITS_FILE) -> SafetyLimits:
             finite or outside its bounds.
     """
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+        data = yaml.load(Path(path).read_text(encoding='utf-8'), Loader=_UniqueKeys)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SafetyConfigError(f'cannot read the safety limits {path}: {error}') from error
     sections = _named(data, ('filter', 'monitor'), 'the file')
@@ -103,6 +103,18 @@ def load_limits(path: str | Path = DEFAULT_LIMITS_FILE) -> SafetyLimits:
         return SafetyLimits(**values, monitor=monitor)
     except SafetyConfigError as error:
         raise SafetyConfigError(f'{path}: {error}') from error
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML keeps the last of two equal keys without a word; a safety limit must not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Return the mapping if every key stands in it once."""
+        names = [key.value for key, _ in node.value]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise SafetyConfigError(f'{repeated} is given more than once; keep one of each')
+        return super().construct_mapping(node, deep)
 
 
 def _section(data: Any, kind: type, title: str) -> dict[str, Any]:
