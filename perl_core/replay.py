@@ -37,7 +37,7 @@ class Replay:
             observation_size: entries of an observation.
             action_size: entries of an action.
         """
-        self.capacity = capacity
+        self.capacity, self.action_size = capacity, action_size
         self.added = 0
         self._sizes = (observation_size, action_size, 1, observation_size, 1)
         self._rows = torch.zeros(capacity, sum(self._sizes))

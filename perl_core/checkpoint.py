@@ -1,0 +1,214 @@
+"""Checkpoints: safetensors and JSON, written atomically, never pickle.
+
+A run folder holds ``config.json`` (the resolved configuration, with the contract) and
+``checkpoint-<step>/`` with ``agent.safetensors`` (parts, optimisers, random generators),
+``replay.safetensors`` and ``checkpoint.json`` (step, counters and what a caller adds).
+"""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+import shutil
+from typing import Any, NamedTuple
+
+from perl_core.agents.pe_sac import PESAC, PESACConfig
+from perl_core.contract import Contract
+from perl_core.errors import CheckpointError, ConfigError
+from perl_core.gate import GateConfig
+from perl_core.replay import Replay
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+import torch
+
+_PREFIX = 'checkpoint-'
+
+
+class Loaded(NamedTuple):
+    """An agent from a run folder."""
+
+    agent: PESAC
+    """As it was saved."""
+    config: dict[str, Any]
+    """The run's ``config.json``."""
+    meta: dict[str, Any]
+    """The checkpoint's ``checkpoint.json``: step, updates, and what the training added."""
+
+
+def save_checkpoint(
+    run_folder: Path, agent: PESAC, replay: Replay | None, meta: dict[str, Any]
+) -> Path:
+    """Write a checkpoint beside the older ones, then remove these.
+
+    Args:
+        run_folder: of the run.
+        agent: everything that it needs to go on is written.
+        replay: likewise; None leaves it out.
+        meta: JSON types, with an entry 'step'.
+
+    Returns:
+        The checkpoint's folder.
+    """
+    target = run_folder / f'{_PREFIX}{meta["step"]:09d}'
+    temporary = run_folder / f'.{target.name}.incomplete'
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save_file(learning_state(agent), temporary / 'agent.safetensors')
+    if replay is not None:
+        save_file(replay.state_dict(), temporary / 'replay.safetensors')
+    text = json.dumps(meta | {'updates': agent.updates}, indent=2)
+    (temporary / 'checkpoint.json').write_text(text, encoding='utf-8')
+    older = _checkpoints(run_folder)
+    if target.exists():
+        shutil.rmtree(target)
+    os.replace(temporary, target)
+    for folder in older:
+        if folder != target:
+            shutil.rmtree(folder)
+    return target
+
+
+def latest_checkpoint(run_folder: Path) -> Path:
+    """Return the newest complete checkpoint of a run.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found = _checkpoints(run_folder)
+    if not found:
+        raise CheckpointError(
+            f'{run_folder} holds no checkpoint; expected a folder {_PREFIX}<step> in it, '
+            'written by sim/train.py'
+        )
+    return found[-1]
+
+
+def _checkpoints(run_folder: Path) -> list[Path]:
+    return sorted(run_folder.glob(f'{_PREFIX}*'))
+
+
+def restore(
+    checkpoint: Path, agent: PESAC, replay: Replay | None = None
+) -> dict[str, Any]:
+    """Put an agent, and a replay buffer, into the state that was saved.
+
+    Returns:
+        The checkpoint's ``checkpoint.json``.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or does not fit the agent.
+    """
+    meta = _read_json(checkpoint / 'checkpoint.json')
+    load_learning_state(agent, _read_tensors(checkpoint / 'agent.safetensors'))
+    agent.updates = meta['updates']
+    if replay is not None:
+        replay.load_state_dict(_read_tensors(checkpoint / 'replay.safetensors'))
+    return meta
+
+
+def load_agent(run_folder: Path) -> Loaded:
+    """Return the newest agent of a run, built from the run's own configuration.
+
+    Raises:
+        CheckpointError: the run is missing, damaged, or of another version of the configuration.
+    """
+    config = read_config(run_folder)
+    try:
+        agent_config = agent_config_from_dict(config['agent'])
+        contract = Contract.from_dict(config['contract'])
+        agent = PESAC(agent_config, contract, seed=0)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f'{run_folder}/config.json is not a configuration of this version: {error!r}'
+        ) from error
+    return Loaded(agent, config, restore(latest_checkpoint(run_folder), agent))
+
+
+def read_config(run_folder: Path) -> dict[str, Any]:
+    """Return the resolved configuration of a run.
+
+    Raises:
+        CheckpointError: it is missing or no JSON.
+    """
+    return _read_json(Path(run_folder) / 'config.json')
+
+
+def require_same_config(saved: dict[str, Any], current: dict[str, Any], path: str = '') -> None:
+    """Raise CheckpointError, naming the first field in which two configurations differ."""
+    for key in [*saved, *(key for key in current if key not in saved)]:
+        name = f'{path}{key}'
+        if key not in saved or key not in current:
+            where = 'saved' if key in saved else 'current'
+            raise CheckpointError(
+                f'the field {name} is in the {where} configuration only; start a new run'
+            )
+        before, now = saved[key], current[key]
+        if isinstance(before, dict) and isinstance(now, dict):
+            require_same_config(before, now, f'{name}.')
+        elif before != now:
+            raise CheckpointError(
+                f'the run was made with {name} = {before!r}, now it is {now!r}; resume with the '
+                'same value or start a new run'
+            )
+
+
+def agent_config_from_dict(data: dict[str, Any]) -> PESACConfig:
+    """Return the configuration that ``dataclasses.asdict`` described.
+
+    Raises:
+        ConfigError: a field is unknown or missing.
+    """
+    known = {field.name for field in dataclasses.fields(PESACConfig)}
+    if set(data) != known:
+        raise ConfigError(
+            f'an agent has the fields {sorted(known)}; missing: {sorted(known - set(data))}, '
+            f'unknown: {sorted(set(data) - known)}'
+        )
+    return PESACConfig(**data | {'gate': GateConfig(**data['gate'])})
+
+
+def learning_state(agent: PESAC) -> dict[str, torch.Tensor]:
+    """Return everything on which the agent's next update depends, as flat named tensors."""
+    state = {f'agent/{name}': value.clone() for name, value in agent.state_dict().items()}
+    state['generator'] = agent.generator.get_state()
+    for name, optimiser in agent.optimisers().items():
+        for index, values in optimiser.state_dict()['state'].items():
+            for key, value in values.items():
+                state[f'optimiser/{name}/{index}/{key}'] = value.clone()
+    return state
+
+
+def load_learning_state(agent: PESAC, state: dict[str, torch.Tensor]) -> None:
+    """Put an agent into a state that ``learning_state`` returned.
+
+    Raises:
+        CheckpointError: the state is that of another agent.
+    """
+    parts = {k.removeprefix('agent/'): v for k, v in state.items() if k.startswith('agent/')}
+    try:
+        agent.load_state_dict(parts)
+    except RuntimeError as error:
+        raise CheckpointError(f'the checkpoint is of another agent: {error}') from error
+    agent.generator.set_state(state['generator'])
+    for name, optimiser in agent.optimisers().items():
+        prefix, entries = f'optimiser/{name}/', {}
+        for key, value in state.items():
+            if key.startswith(prefix):
+                index, entry = key.removeprefix(prefix).split('/')
+                entries.setdefault(int(index), {})[entry] = value
+        groups = optimiser.state_dict()['param_groups']
+        optimiser.load_state_dict({'state': entries, 'param_groups': groups})
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f'cannot read {path}: {error}') from error
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f'cannot read {path}: {error}') from error

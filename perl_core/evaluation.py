@@ -1,0 +1,149 @@
+"""Deterministic evaluation on held-out seeds, deciding exactly as the robot does."""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+from perl_core.agents.pe_sac import PESAC
+import torch
+
+TRAINING_SEED = 0
+"""First environment seed of training; a run's own seed is added to it."""
+VALIDATION_SEED = 10_000_000
+"""First environment seed of the evaluations during training."""
+TEST_SEED = 20_000_000
+"""First environment seed of final evaluations; used for no choice."""
+
+
+class Decision(NamedTuple):
+    """What a policy says."""
+
+    action: np.ndarray
+    """Shape (action size,)."""
+    gate: float
+    """Probability of the standard branch."""
+    is_standard: bool
+    """Whether the standard branch decided."""
+
+
+Policy = Callable[[np.ndarray], Decision]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """When a goal counts as reached."""
+
+    position_m: float = 0.01
+    """Largest position error."""
+    rotation_rad: float = math.radians(5.0)
+    """Largest rotation error."""
+
+
+class Episode(NamedTuple):
+    """One goal."""
+
+    seed: int
+    """Of the environment."""
+    position_error_m: np.ndarray
+    """After every step, shape (steps,)."""
+    rotation_error_rad: np.ndarray
+    """After every step, shape (steps,)."""
+    standard_share: float
+    """Share of the steps that the standard branch decided."""
+    gate: float
+    """Mean probability of the standard branch."""
+    total_reward: float
+    """Sum of the rewards."""
+    terminated: bool
+    """Whether the MDP ended it, for example by a collision."""
+
+    def settled_after(self, tolerance: Tolerance) -> int | None:
+        """Return the number of steps after which both errors stayed small, None if never."""
+        outside = (self.position_error_m > tolerance.position_m) | (
+            self.rotation_error_rad > tolerance.rotation_rad
+        )
+        if self.terminated or outside[-1]:
+            return None
+        return int(outside.nonzero()[0].max(initial=-1)) + 2
+
+
+def agent_policy(agent: PESAC, branch: str | None = None) -> Policy:
+    """Return an agent's deterministic policy.
+
+    Args:
+        agent: not changed.
+        branch: 'equivariant' or 'standard' to let this branch alone decide; None for the gate.
+    """
+    modules = agent.export_modules()
+    equivariant, standard = modules['actor_equivariant'], modules['actor_standard']
+    vectors = sum(part.size for part in agent.contract.observation if part.kind == 'vector')
+
+    @torch.no_grad()
+    def decide(observation: np.ndarray) -> Decision:
+        inputs = torch.from_numpy(observation).unsqueeze(0)
+        gate = float(modules['gate'](inputs))
+        is_standard = gate > 0.5 if branch is None else branch == 'standard'
+        action = standard(inputs) if is_standard else equivariant(inputs[:, :vectors])
+        return Decision(action.squeeze(0).numpy(), gate, is_standard)
+
+    return decide
+
+
+def evaluate(env: gymnasium.Env, policy: Policy, seeds: Sequence[int]) -> list[Episode]:
+    """Run one episode for each seed.
+
+    Args:
+        env: its ``info`` has ``position_error_m`` and ``rotation_error_rad``.
+        policy: asked at every step.
+        seeds: of the environment; each fixes start, goal and everything random.
+    """
+    return [_run(env, policy, seed) for seed in seeds]
+
+
+def _run(env: gymnasium.Env, policy: Policy, seed: int) -> Episode:
+    observation, _ = env.reset(seed=seed)
+    errors, decisions, total, ended, terminated = [], [], 0.0, False, False
+    while not ended:
+        decision = policy(observation)
+        observation, reward, terminated, truncated, info = env.step(decision.action)
+        ended = terminated or truncated
+        total += float(reward)
+        errors.append((info['position_error_m'], info['rotation_error_rad']))
+        decisions.append((decision.is_standard, decision.gate))
+    position, rotation = np.array(errors).T
+    standard, gate = np.array(decisions, dtype=float).mean(axis=0)
+    return Episode(seed, position, rotation, standard, gate, total, bool(terminated))
+
+
+def summarise(
+    episodes: Sequence[Episode], tolerance: Tolerance, period_s: float
+) -> dict[str, Any]:
+    """Return the figures of an evaluation, as JSON types.
+
+    Success means that both errors are within tolerance at the end and have stayed so since
+    ``time_s``.
+    """
+    settled = [episode.settled_after(tolerance) for episode in episodes]
+    times_s = [steps * period_s for steps in settled if steps is not None]
+    last_m = np.array([episode.position_error_m[-1] for episode in episodes])
+    last_rad = np.array([episode.rotation_error_rad[-1] for episode in episodes])
+    return {
+        'episodes': len(episodes),
+        'success': len(times_s) / len(episodes),
+        'failed_seeds': [
+            e.seed for e, steps in zip(episodes, settled, strict=True) if steps is None
+        ],
+        'position_error_median_m': float(np.median(last_m)),
+        'position_error_p90_m': float(np.quantile(last_m, 0.9)),
+        'rotation_error_median_rad': float(np.median(last_rad)),
+        'rotation_error_p90_rad': float(np.quantile(last_rad, 0.9)),
+        'time_median_s': float(np.median(times_s)) if times_s else None,
+        'time_p90_s': float(np.quantile(times_s, 0.9)) if times_s else None,
+        'reward_mean': float(np.mean([episode.total_reward for episode in episodes])),
+        'terminated_share': float(np.mean([episode.terminated for episode in episodes])),
+        'standard_share': float(np.mean([episode.standard_share for episode in episodes])),
+        'gate_mean': float(np.mean([episode.gate for episode in episodes])),
+    }

@@ -1,0 +1,100 @@
+"""Train a policy in perl/UR5eReach-v0; `--resume` goes on after an interruption."""
+
+import dataclasses
+import json
+from pathlib import Path
+import shlex
+import subprocess
+import sys
+from typing import Any, Literal
+
+import gymnasium
+from perl_core.agents.pe_sac import PESAC, PESACConfig
+from perl_core.checkpoint import read_config, require_same_config
+from perl_core.contract import Contract
+from perl_core.errors import ConfigError, PerlError
+from perl_core.training import Environments, Trainer, TrainingConfig
+from perl_sim import REACH_ID
+from perl_sim.envs.ur5e_reach import UR5eReachConfig
+import torch
+import tyro
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args:
+    """What to train, and where to keep it."""
+
+    run: Path
+    """Folder of the run: config.json, checkpoint, tensorboard, evaluations.jsonl."""
+    resume: bool = False
+    """Go on from the folder's newest checkpoint; the configuration must be the same."""
+    group: Literal['SO3', 'SO2'] = 'SO3'
+    """SO3: rotations about the workspace centre. SO2: rotations about the base's z axis."""
+    agent: PESACConfig = dataclasses.field(default_factory=PESACConfig)
+    """Of the agent."""
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    """Of the loop."""
+    threads: int = 1
+    """Torch threads; these networks are too small for more."""
+
+
+def resolved(args: Args, environment: UR5eReachConfig) -> dict[str, Any]:
+    """Return everything that defines the run, as JSON types."""
+    described = dataclasses.asdict(environment)
+    del described['contract']
+    config = {
+        'agent': dataclasses.asdict(args.agent),
+        'training': dataclasses.asdict(args.training),
+        'contract': environment.contract.to_dict(),
+        'environment': {'id': REACH_ID, 'config': described},
+    }
+    return json.loads(json.dumps(config))
+
+
+def git_hash() -> str:
+    """Return the commit of the source, with '+changes' if files differ from it."""
+    command = ['git', '-C', str(Path(__file__).parent), 'describe', '--always', '--abbrev=40']
+    found = subprocess.run([*command, '--dirty=+changes'], capture_output=True, text=True)
+    return found.stdout.strip() if found.returncode == 0 else 'unknown'
+
+
+def prepare(args: Args, config: dict[str, Any]) -> None:
+    """Write config.json of a new run, or compare it with that of a resumed one."""
+    path = args.run / 'config.json'
+    if args.resume:
+        saved = read_config(args.run)
+        require_same_config({key: saved.get(key, {}) for key in config}, config)
+        return
+    if path.exists():
+        raise ConfigError(
+            f'{args.run} already holds a run; choose another --run, or go on with --resume'
+        )
+    args.run.mkdir(parents=True, exist_ok=True)
+    origin = {'git': git_hash(), 'command': shlex.join(['python', *sys.argv])}
+    path.write_text(json.dumps(config | {'origin': origin}, indent=2) + '\n', encoding='utf-8')
+
+
+def main(args: Args) -> None:
+    """Train."""
+    torch.set_num_threads(args.threads)
+    environment = UR5eReachConfig(contract=Contract(group=args.group))
+    prepare(args, resolved(args, environment))
+    agent = PESAC(args.agent, environment.contract, args.training.seed)
+    training, evaluation = (
+        gymnasium.make(REACH_ID, config=environment, disable_env_checker=True) for _ in range(2)
+    )
+    trainer = Trainer(agent, Environments(training, evaluation), args.training, args.run)
+    if args.resume:
+        trainer.resume()
+    try:
+        summary = trainer.run()
+    except KeyboardInterrupt:
+        sys.exit(f'interrupted at step {trainer.step}; go on with --resume --run {args.run}')
+    sys.stdout.write(json.dumps(summary) + '\n')
+
+
+if __name__ == '__main__':
+    try:
+        main(tyro.cli(Args))
+    except PerlError as error:
+        sys.exit(f'error: {error}')
