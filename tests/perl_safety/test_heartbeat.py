@@ -4,7 +4,7 @@ import sys
 import time
 
 from perl_core.errors import RobotError
-from perl_safety.heartbeat import Beat, heartbeat_path, HeartbeatReader, HeartbeatWriter
+from perl_safety.heartbeat import Beat, HeartbeatReader, HeartbeatWriter, heartbeat_path
 import pytest
 
 WRITER = """

@@ -22,8 +22,9 @@ def load(tmp_path, data):
 
 def test_shipped_limits_never_limit_what_the_contract_allows():
     limits, contract = load_limits(), Contract()
-    assert np.allclose(limits.joint_lower_rad, np.subtract(contract.joint_lower_rad, 0.02), atol=1e-4)
-    assert np.allclose(limits.joint_upper_rad, np.add(contract.joint_upper_rad, 0.02), atol=1e-4)
+    lower, upper = np.array(contract.joint_lower_rad), np.array(contract.joint_upper_rad)
+    assert np.allclose(limits.joint_lower_rad, lower - 0.02, atol=1e-4)
+    assert np.allclose(limits.joint_upper_rad, upper + 0.02, atol=1e-4)
     assert limits.max_joint_speed_rad_s > contract.max_joint_speed_rad_s
     assert limits.max_joint_acceleration_rad_s2 > contract.max_joint_acceleration_rad_s2
     assert limits.max_tool_speed_m_s > contract.max_tool_speed_m_s
