@@ -1,0 +1,163 @@
+"""Puts the parts together and runs them tick by tick, in one thread."""
+
+from collections.abc import Callable
+import dataclasses
+import gc
+import ipaddress
+import logging
+
+import numpy as np
+from perl_core.contract import Contract
+from perl_core.errors import ConfigError, RobotError
+from perl_sim.ur_controller import dashboard_server, rtde_server, script_server
+from perl_sim.ur_controller.arm import Arm
+from perl_sim.ur_controller.controller import Controller
+from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
+from perl_sim.ur_controller.measurements import apply_inputs, measure, speed_fraction
+from perl_sim.ur_controller.network import Network
+from perl_sim.ur_controller.pacing import Pacing
+from perl_sim.ur_controller.rtde_server import RtdeServer
+from perl_sim.ur_controller.rtde_variables import resting_values
+from perl_sim.ur_controller.script_commands import COMMANDS
+from perl_sim.ur_controller.script_machine import ScriptMachine
+from perl_sim.ur_controller.script_server import Program, ScriptSession
+from perl_sim.ur_controller.tool import Tool
+
+BUILD_NUMBER = 1234
+"""Fourth part of a version that is given with three. Own choice."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EmulatorConfig:
+    """What one emulated robot is like."""
+
+    address: str = '127.0.0.2'
+    """IP address of the robot; its ports are fixed."""
+    version: tuple[int, int, int, int] = (5, 11, 5, BUILD_NUMBER)
+    """PolyScope version, as reported."""
+    initial_joints_rad: tuple[float, ...] = Contract().home_rad
+    """Where the arm stands at start, six angles in UR's joint order."""
+    payload_kg: float = 0.0
+    """Mass that hangs at the flange."""
+    local_mode: bool = False
+    """Begin in local mode: no program can be started from outside."""
+    protective_stop: bool = False
+    """Begin in a protective stop."""
+    allow_non_loopback: bool = False
+    """Accept an address that other machines can reach."""
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none, or that others could reach unasked."""
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:
+            raise ConfigError(
+                f'the address of a robot is an IP address like 127.0.0.2; got {self.address!r}'
+            ) from None
+        if not (address.is_loopback or self.allow_non_loopback):
+            raise ConfigError(
+                f'{self.address} can be reached from other machines and the emulator obeys '
+                'everyone; use 127.x.x.x, or say --allow-non-loopback'
+            )
+
+
+def parse_version(text: str) -> tuple[int, int, int, int]:
+    """Return the parts of a version like 5.11.5 or 5.11.5.1234.
+
+    Raises:
+        ConfigError: it is not like that.
+    """
+    parts = text.split('.')
+    if len(parts) not in (3, 4) or not all(part.isdecimal() for part in parts):
+        raise ConfigError(f'a PolyScope version is like 5.11.5 or 5.11.5.1234; got {text!r}')
+    major, minor, bugfix, build = map(int, [*parts, str(BUILD_NUMBER)][:4])
+    return major, minor, bugfix, build
+
+
+class Emulator:
+    """One emulated robot."""
+
+    def __init__(self, config: EmulatorConfig) -> None:
+        """Build the robot and listen on all its ports.
+
+        Args:
+            config: what it is like.
+
+        Raises:
+            ConfigError: the arm cannot be like that.
+            RobotError: a port is taken.
+        """
+        self._values = resting_values()
+        self.controller = Controller(
+            Arm(np.array(config.initial_joints_rad), config.payload_kg),
+            local_mode=config.local_mode,
+        )
+        self._tool = Tool()
+        self._script = ScriptMachine(self.controller, self._tool, self._values, COMMANDS)
+        self._rtde = RtdeServer(self._values, config.version)
+        if config.protective_stop:
+            self.controller.protective_stop('asked for at start')
+        measure(self._values, self.controller, self._tool)
+        self._network = self._listen(config)
+
+    def run(self, pacing: Pacing, is_over: Callable[[], bool]) -> None:
+        """Tick until it is over, then close all connections.
+
+        Args:
+            pacing: waits for each tick.
+            is_over: asked once a tick.
+        """
+        # What exists now stays: freezing it keeps a full garbage collection under 1 ms.
+        gc.collect()
+        gc.freeze()
+        try:
+            while not is_over():
+                pacing.wait()
+                self._tick()
+        finally:
+            self._network.close()
+
+    def _tick(self) -> None:
+        self._network.poll()
+        self.controller.tick += 1
+        apply_inputs(self._values, self._rtde.written)
+        self._script.step(self._rtde.written)
+        violation = self.controller.arm.step(speed_fraction(self._values))
+        if violation:
+            self.controller.protective_stop(violation)
+        measure(self._values, self.controller, self._tool)
+        self._rtde.publish(self.controller.tick)
+        self._network.tick()
+
+    def _run_program(self, program: Program) -> None:
+        if program.is_control_script:
+            if self.controller.start_program('rtde_control'):
+                self._script.start(program.register_offset)
+        else:
+            self.controller.stop_program('another program came')
+            _LOG.warning('%r is not emulated; only the control script of ur_rtde is',
+                         program.name)
+
+    def _listen(self, config: EmulatorConfig) -> Network:
+        network = Network(config.address)
+        dashboard = Dashboard(self.controller, config.version)
+        services = (
+            (rtde_server.PORT, 'RTDE', self._rtde.accept),
+            (dashboard_server.PORT, 'dashboard',
+             lambda connection: DashboardSession(connection, dashboard)),
+            (script_server.PORT, 'script',
+             lambda connection: ScriptSession(connection, self._run_program)),
+        )
+        for port, service, accept in services:
+            try:
+                network.listen(port, service, accept)
+            except OSError as error:
+                network.close()
+                raise RobotError(
+                    f'cannot listen on {config.address} port {port} ({service}): '
+                    f'{error.strerror}; is another controller running at this address? '
+                    'Stop it, or choose another --address'
+                ) from error
+        return network

@@ -1,0 +1,183 @@
+"""Sockets without threads: accept, read and write whatever is possible now, never wait."""
+
+from collections.abc import Callable
+import logging
+import selectors
+import socket
+from typing import Protocol
+
+from perl_sim.ur_controller.rtde_protocol import ProtocolError
+
+_LOG = logging.getLogger(__name__)
+
+STALL_LIMIT_TICKS = 1000
+"""A client that takes no byte for so many ticks (2 s) is dropped. Own choice; the real
+controller shuts its RTDE down (Universal_Robots_Client_Library doc/architecture/rtde_client)."""
+SEND_BUFFER_BYTES = 65536
+"""Kernel buffer of one connection: about 0.1 s of the largest stream, so that a slow client
+reads recent data."""
+QUEUE_LIMIT_BYTES = 1 << 20
+"""Replies waiting for one client; beyond it the client is dropped."""
+
+
+class Handler(Protocol):
+    """What a server does with one of its connections."""
+
+    def receive(self, data: bytes) -> None:
+        """Take what arrived. ProtocolError closes the connection."""
+
+    def closed(self) -> None:
+        """Forget the connection: it is gone."""
+
+
+class Connection:
+    """One client: what it is still to be sent, and how long it has taken nothing."""
+
+    def __init__(self, sock: socket.socket, name: str) -> None:
+        """Take over a connected, non-blocking socket.
+
+        Args:
+            sock: to read from and write to.
+            name: of the client, for messages.
+        """
+        self.socket = sock
+        self.name = name
+        self.closing = False
+        self.stalled_ticks = 0
+        self._queue = bytearray()
+        self._newest = b''
+
+    def send(self, data: bytes) -> None:
+        """Send these bytes, now or later, in order."""
+        self._queue += data
+        self.flush()
+
+    def send_newest(self, data: bytes) -> None:
+        """Send these bytes unless the client lags: then only the newest of them, later."""
+        if self._queue:
+            self._newest = data
+        else:
+            self.send(data)
+
+    def drop_newest(self) -> None:
+        """Forget data that waits for a lagging client."""
+        self._newest = b''
+
+    def flush(self) -> None:
+        """Write what the client takes now."""
+        if not self._queue:
+            return
+        try:
+            sent = self.socket.send(self._queue)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.closing = True
+            return
+        del self._queue[:sent]
+        if sent:
+            self.stalled_ticks = 0
+        if not self._queue and self._newest:
+            self._queue += self._newest
+            self._newest = b''
+
+    def tick(self) -> None:
+        """Write again, and give up on a client that does not read."""
+        if not self._queue:
+            return
+        self.stalled_ticks += 1
+        self.flush()
+        if self.stalled_ticks > STALL_LIMIT_TICKS or len(self._queue) > QUEUE_LIMIT_BYTES:
+            _LOG.warning('%s does not read; its connection is closed', self.name)
+            self.closing = True
+
+
+class Network:
+    """All listening sockets and connections of one controller."""
+
+    def __init__(self, address: str) -> None:
+        """Listen on nothing yet.
+
+        Args:
+            address: IP address of the controller.
+        """
+        self._address = address
+        self._selector = selectors.DefaultSelector()
+        self._connections: dict[Connection, Handler] = {}
+        self._listeners: list[socket.socket] = []
+
+    def listen(self, port: int, service: str, accept: Callable[[Connection], Handler]) -> None:
+        """Listen on a port.
+
+        Args:
+            port: TCP port.
+            service: name of what is offered there, for messages.
+            accept: makes the handler of a new connection.
+
+        Raises:
+            OSError: the port is taken, or the address is not one of this machine's.
+        """
+        family = socket.AF_INET6 if ':' in self._address else socket.AF_INET
+        listener = socket.create_server((self._address, port), family=family, backlog=16)
+        listener.setblocking(False)
+        self._listeners.append(listener)
+        self._selector.register(listener, selectors.EVENT_READ, (service, accept))
+
+    def poll(self) -> None:
+        """Accept and read all that is there."""
+        for key, _ in self._selector.select(0):
+            if isinstance(key.data, Connection):
+                self._read(key.data)
+            else:
+                self._accept(key.fileobj, *key.data)
+
+    def tick(self) -> None:
+        """Write what waits, and drop clients that are gone or do not read."""
+        for connection in list(self._connections):
+            connection.tick()
+            if connection.closing:
+                self._close(connection)
+
+    def close(self) -> None:
+        """Close everything."""
+        for connection in list(self._connections):
+            self._close(connection)
+        for listener in self._listeners:
+            listener.close()
+        self._selector.close()
+
+    def _accept(
+        self, listener: socket.socket, service: str, accept: Callable[[Connection], Handler]
+    ) -> None:
+        try:
+            sock, peer = listener.accept()
+        except OSError:
+            return  # The client gave up before it was served.
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        connection = Connection(sock, f'{service} client {peer[0]}:{peer[1]}')
+        self._connections[connection] = accept(connection)
+        self._selector.register(sock, selectors.EVENT_READ, connection)
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            data = connection.socket.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b''
+        if not data:
+            self._close(connection)
+            return
+        try:
+            self._connections[connection].receive(data)
+        except ProtocolError as error:
+            _LOG.warning('%s: %s; its connection is closed', connection.name, error)
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        handler = self._connections.pop(connection)
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        handler.closed()
