@@ -64,7 +64,7 @@ class Calibration:
 
     @property
     def kinematics(self) -> Kinematics:
-        """Forward kinematics of this arm: a new object each time, since it holds scratch memory."""
+        """Forward kinematics of this arm; a new object each time, for it has scratch memory."""
         return Kinematics(self.dh_parameters)
 
     def to_dict(self) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class Contract:
             for key in ('observation', 'action'):
                 values[key] = tuple(Slice(**part) for part in values[key])
             return cls(**values)
-        except TypeError as error:
+        except (TypeError, ValueError, ZeroDivisionError) as error:
             raise ContractError(f'malformed contract: {error}') from error
 
     def require_equal(self, other: 'Contract', source: str) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 import math
+import re
 import sys
 from typing import Any
 
 import numpy as np
 from perl_core.errors import PerlError
+
+_SHA256 = re.compile('[0-9a-f]{64}')
 
 
 class Fields:
@@ -58,6 +61,13 @@ class Fields:
         value = self._data[name]
         if not isinstance(value, str) or not value.strip():
             raise self._refuse(name, 'a text that is not blank (quote it if it is a number)')
+        return value
+
+    def sha256(self, name: str) -> str:
+        """Return a sha256 as hexadecimal digits."""
+        value = self._data[name]
+        if not isinstance(value, str) or not _SHA256.fullmatch(value):
+            raise self._refuse(name, 'a sha256 of 64 hexadecimal digits')
         return value
 
     def array(

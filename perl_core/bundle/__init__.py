@@ -1,0 +1,1 @@
+"""A policy as it is shipped: ONNX graphs and a manifest that says what they are."""

@@ -1,0 +1,195 @@
+"""What a bundle says about itself: the records of ``manifest.json``.
+
+Group, representations, rates and limits are those of the contract, which is written out in full.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+from perl_core.contract import ACTION_SIZE, OBSERVATION_SIZE, VECTOR_SIZE, Contract, Slice
+from perl_core.kinematics import DHParameters
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = 'manifest.json'
+METADATA_PREFIX = 'perl.'
+MAX_PARITY_ERROR = 1e-5
+"""Largest difference between torch and onnxruntime in an entry of an output of magnitude 1."""
+MAX_EQUIVARIANCE_ERROR = 1e-5
+"""Largest |rho(g) f(x) - f(rho(g) x)| of the exported equivariant graph, in units of a full
+action (norm 1); float32 rounds at 1e-7."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GraphSpec:
+    """Names and sizes of one ONNX graph."""
+
+    file: str
+    """Name in the bundle."""
+    input_name: str
+    """Name of its one input."""
+    input_size: int
+    """The input has the shape (batch, input_size)."""
+    output_name: str
+    """Name of its one output."""
+    output_shape: tuple[int, ...]
+    """Shape of the output after the batch."""
+
+
+GRAPHS = {
+    'actor_equivariant': GraphSpec(
+        file='actor_equivariant.onnx', input_name='vectors', input_size=VECTOR_SIZE,
+        output_name='action', output_shape=(ACTION_SIZE,),
+    ),
+    'actor_standard': GraphSpec(
+        file='actor_standard.onnx', input_name='observation', input_size=OBSERVATION_SIZE,
+        output_name='action', output_shape=(ACTION_SIZE,),
+    ),
+    'gate': GraphSpec(
+        file='gate.onnx', input_name='observation', input_size=OBSERVATION_SIZE,
+        output_name='gate', output_shape=(),
+    ),
+}
+"""The graphs of a bundle."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """One file of the bundle."""
+
+    sha256: str
+    """Of its bytes, hexadecimal."""
+    size_bytes: int
+    """Number of bytes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """Where a policy comes from."""
+
+    agent: str
+    """Name of the algorithm."""
+    agent_config: dict[str, Any]
+    """The algorithm's resolved configuration."""
+    environment: str
+    """Id of the environment."""
+    environment_config: dict[str, Any]
+    """The environment's resolved configuration."""
+    seed: int
+    """Of the run."""
+    steps: int
+    """Environment steps until this policy."""
+    git_hash: str
+    """Commit of the code that trained it."""
+    command: str
+    """What was typed to train it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedCalibration:
+    """The arm with which a policy was trained."""
+
+    content_sha256: str
+    """``Calibration.content_sha256()``, hexadecimal."""
+    dh_parameters: DHParameters
+    """Of that arm."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checks:
+    """What was measured when the bundle was made."""
+
+    parity_error: dict[str, float]
+    """For each graph, the largest difference between torch and onnxruntime."""
+    equivariance_error: float
+    """See MAX_EQUIVARIANCE_ERROR."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ExpectedOutputs:
+    """Observations, and what torch said about them; half of them random, half of them real."""
+
+    observation: np.ndarray
+    """Shape (count, OBSERVATION_SIZE), float32."""
+    gate: np.ndarray
+    """Shape (count,)."""
+    action_equivariant: np.ndarray
+    """Shape (count, ACTION_SIZE)."""
+    action_standard: np.ndarray
+    """Shape (count, ACTION_SIZE)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Manifest:
+    """Everything that a bundle says about itself."""
+
+    files: dict[str, FileRecord]
+    """By name; all files of the bundle but the manifest."""
+    contract: Contract
+    """What the policy sees and says, its group, rates and limits."""
+    representations: dict[str, list[str]]
+    """For the equivariant graph's input and output, how each three entries transform."""
+    training: Training
+    """Where it comes from."""
+    calibration: TrainedCalibration
+    """The arm it was trained with."""
+    evaluation: dict[str, Any]
+    """Figures of the policy's evaluation, free in form; empty if it was not evaluated."""
+    checks: Checks
+    """Parity and equivariance of the graphs."""
+    test_vectors: ExpectedOutputs
+    """Run again at every load."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest as plain JSON types."""
+        data = {
+            field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)
+        }
+        return {'schema_version': SCHEMA_VERSION, **data}
+
+    def to_json(self) -> str:
+        """Return the text of ``manifest.json``."""
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + '\n'
+
+    def onnx_metadata(self, graph: str) -> dict[str, str]:
+        """Return what the ONNX file of a graph says about itself."""
+        training = self.training
+        values = {
+            'schema_version': str(SCHEMA_VERSION),
+            'graph': graph,
+            'contract': json.dumps(self.contract.to_dict(), sort_keys=True),
+            'contract_sha256': self.contract.fingerprint(),
+            'calibration_sha256': self.calibration.content_sha256,
+            'agent': training.agent,
+            'environment': training.environment,
+            'seed': str(training.seed),
+            'steps': str(training.steps),
+            'git_hash': training.git_hash,
+            'command': training.command,
+        }
+        return {METADATA_PREFIX + name: value for name, value in values.items()}
+
+
+def representations_of(contract: Contract) -> dict[str, list[str]]:
+    """Return how input and output of the equivariant graph transform, three entries a name."""
+
+    def blocks(parts: tuple[Slice, ...]) -> list[str]:
+        return [p.kind for p in parts if p.kind == 'vector' for _ in range(p.size // 3)]
+
+    return {'vectors': blocks(contract.observation), 'action': blocks(contract.action)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of the manifest as plain JSON types."""
+    if isinstance(value, Contract):
+        return value.to_dict()
+    if isinstance(value, np.ndarray):
+        return value.astype(float).tolist()
+    if isinstance(value, DHParameters):
+        return {name: _plain(array) for name, array in value._asdict().items()}
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return value

@@ -1,0 +1,218 @@
+"""Running a bundle on the robot: onnxruntime and numpy, never torch.
+
+Loading checks every file, the contract, the metadata and the shapes of the graphs, and runs the
+test vectors again; whatever does not fit is refused by name. Acting runs the gate and then only
+the branch that it chose, in buffers that were allocated once.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime as ort
+from perl_core.bundle.manifest import (
+    GRAPHS,
+    MAX_PARITY_ERROR,
+    GraphSpec,
+    Manifest,
+)
+from perl_core.bundle.reading import BundleFiles, read_bundle
+from perl_core.contract import OBSERVATION_SIZE, VECTOR_SIZE, Contract
+from perl_core.errors import BundleError, PolicyError
+
+BRANCH_EQUIVARIANT = 0
+BRANCH_STANDARD = 1
+GATE_THRESHOLD = 0.5
+"""The gate is hard: above this probability the standard branch acts, as in training."""
+TEST_VECTOR_TOLERANCE = 2.0 * MAX_PARITY_ERROR
+"""Parity was measured with the bundle's maker's processor; another one may round differently."""
+_WARM_UP_RUNS = 20
+_ORT_LOG_ERROR = 3
+
+
+class PolicyOutput(NamedTuple):
+    """What a policy says."""
+
+    action: np.ndarray
+    """float32, shape (ACTION_SIZE,); the caller's own."""
+    gate: float
+    """Probability that the symmetry is broken here."""
+    branch: int
+    """BRANCH_EQUIVARIANT or BRANCH_STANDARD: which one acted."""
+
+
+class Graph:
+    """One ONNX graph, with one thread and without spinning."""
+
+    def __init__(self, model: bytes, spec: GraphSpec, source: str) -> None:
+        """Open a session, check names and shapes, bind buffers for a batch of one, warm up.
+
+        Args:
+            model: bytes of the ONNX file.
+            spec: what the graph must be.
+            source: where it came from, for the messages.
+
+        Raises:
+            BundleError: it is no ONNX graph, or not this one.
+        """
+        self._spec, self._source = spec, source
+        self._session = _session(model, source)
+        self._require_shapes()
+        self.input = np.zeros((1, spec.input_size), dtype=np.float32)
+        """Input for ``run``; written in place."""
+        self.output = np.zeros((1, *spec.output_shape), dtype=np.float32)
+        """Output of ``run``; overwritten by the next one."""
+        self._binding = self._session.io_binding()
+        self._binding.bind_input(
+            spec.input_name, 'cpu', 0, np.float32, self.input.shape, self.input.ctypes.data
+        )
+        self._binding.bind_output(
+            spec.output_name, 'cpu', 0, np.float32, self.output.shape, self.output.ctypes.data
+        )
+        for _ in range(_WARM_UP_RUNS):
+            self.run()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the ONNX file says about itself."""
+        return self._session.get_modelmeta().custom_metadata_map
+
+    def run(self) -> None:
+        """Compute ``output`` from ``input``."""
+        self._session.run_with_iobinding(self._binding)
+
+    def run_batch(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the outputs for inputs of shape (batch, input_size), float32."""
+        return self._session.run([self._spec.output_name], {self._spec.input_name: inputs})[0]
+
+    def _require_shapes(self) -> None:
+        spec = self._spec
+        came = [
+            (part.name, part.type, part.shape[1:], isinstance(part.shape[0], str))
+            for part in (*self._session.get_inputs(), *self._session.get_outputs())
+            if part.shape
+        ]
+        expected = [
+            (spec.input_name, 'tensor(float)', [spec.input_size], True),
+            (spec.output_name, 'tensor(float)', list(spec.output_shape), True),
+        ]
+        if came != expected:
+            raise BundleError(
+                f'{self._source} must map {expected[0]} to {expected[1]} (name, type, shape after '
+                f'the batch, whether the batch is free); it has {came}. Export the policy again.'
+            )
+
+
+def _session(model: bytes, source: str) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _ORT_LOG_ERROR
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.add_session_config_entry('session.inter_op.allow_spinning', '0')
+    # onnxruntime's errors share no narrower base.
+    try:
+        return ort.InferenceSession(model, options, providers=['CPUExecutionProvider'])
+    except Exception as error:
+        raise BundleError(f'{source} is not a graph that onnxruntime runs: {error}') from error
+
+
+class Policy:
+    """A loaded bundle."""
+
+    def __init__(self, manifest: Manifest, sha256: str, graphs: dict[str, Graph]) -> None:
+        """Keep what ``load`` has checked; use ``load``."""
+        self.manifest = manifest
+        """What the bundle says about itself."""
+        self.sha256 = sha256
+        """Of the manifest, and so of everything in the bundle."""
+        self._gate = graphs['gate']
+        self._branches = (graphs['actor_equivariant'], graphs['actor_standard'])
+
+    @property
+    def contract(self) -> Contract:
+        """What the policy sees and says."""
+        return self.manifest.contract
+
+    @classmethod
+    def load(cls, folder: str | Path, contract: Contract | None = None) -> 'Policy':
+        """Return the policy of a bundle, after checking all of it.
+
+        Args:
+            folder: of the bundle.
+            contract: what the policy must have been made for; without it, any group, rates and
+                limits will do.
+
+        Raises:
+            BundleError: a file is missing, altered, unknown, or does not do what it should.
+            ContractError: the bundle was made for another contract.
+        """
+        bundle = read_bundle(Path(folder), contract)
+        graphs = {name: _load_graph(bundle, name) for name in GRAPHS}
+        _require_test_vectors(bundle, graphs)
+        return cls(bundle.manifest, bundle.sha256, graphs)
+
+    def act(self, observation: np.ndarray) -> PolicyOutput:
+        """Return what the policy says: the gate, and the branch that it chooses.
+
+        Args:
+            observation: float32, shape (OBSERVATION_SIZE,), as build_observation returns it.
+
+        Raises:
+            PolicyError: the observation, or what the policy says about it, is not finite or not
+                of the right shape.
+        """
+        if observation.shape != (OBSERVATION_SIZE,):
+            raise PolicyError(
+                f'an observation has the shape ({OBSERVATION_SIZE},); this one {observation.shape}'
+            )
+        if not np.isfinite(observation).all():
+            raise PolicyError(f'an observation must be finite; this one is {observation.tolist()}')
+        self._gate.input[0] = observation
+        self._gate.run()
+        gate = float(self._gate.output[0])
+        # A gate that is not a number chooses a branch here, and is refused below.
+        branch = BRANCH_STANDARD if gate > GATE_THRESHOLD else BRANCH_EQUIVARIANT
+        actor = self._branches[branch]
+        actor.input[0] = observation[: actor.input.shape[1]]
+        actor.run()
+        action = actor.output[0].copy()
+        if not (np.isfinite(gate) and np.isfinite(action).all()):
+            raise PolicyError(
+                f'the policy says gate {gate}, action {action.tolist()}; both must be finite. '
+                f'Bundle {self.sha256}, observation {observation.tolist()}'
+            )
+        return PolicyOutput(action, gate, branch)
+
+
+def _load_graph(bundle: BundleFiles, name: str) -> Graph:
+    spec, source = GRAPHS[name], bundle.folder / GRAPHS[name].file
+    graph = Graph(bundle.models[name], spec, str(source))
+    said = graph.metadata
+    for key, value in bundle.manifest.onnx_metadata(name).items():
+        if said.get(key) != value:
+            raise BundleError(
+                f'{source}: its metadata {key} is {said.get(key)!r}, the manifest says {value!r}. '
+                'The files are of two bundles; export the policy again.'
+            )
+    return graph
+
+
+def _require_test_vectors(bundle: BundleFiles, graphs: dict[str, Graph]) -> None:
+    vectors = bundle.manifest.test_vectors
+    expected = {
+        'gate': vectors.gate,
+        'actor_equivariant': vectors.action_equivariant,
+        'actor_standard': vectors.action_standard,
+    }
+    for name, graph in graphs.items():
+        size = VECTOR_SIZE if name == 'actor_equivariant' else OBSERVATION_SIZE
+        came = graph.run_batch(np.ascontiguousarray(vectors.observation[:, :size]))
+        difference = np.abs(came - expected[name]).max()
+        if not difference <= TEST_VECTOR_TOLERANCE:
+            raise BundleError(
+                f'{bundle.folder / GRAPHS[name].file} differs by {difference} from the test '
+                f'vectors in the manifest; at most {TEST_VECTOR_TOLERANCE} is accepted. Export the '
+                'policy again, and check the version of onnxruntime.'
+            )
