@@ -1,6 +1,9 @@
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 NAME = 'perl_bringup'
+POLICIES = Path('policies')
 
 setup(
     name=NAME,
@@ -12,6 +15,12 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/launch', ['launch/ur5e.launch.py']),
+        (f'share/{NAME}/config', [f'{NAME}/config/ur5e.yaml']),
+        *(
+            (f'share/{NAME}/{bundle}', [str(file) for file in bundle.iterdir() if file.is_file()])
+            for bundle in sorted(POLICIES.glob('*/'))
+        ),
     ],
     entry_points={'console_scripts': [
         'lifecycle_manager_node = perl_bringup.lifecycle_manager_node:main',
