@@ -14,6 +14,7 @@ from perl_sim.robots.ur5e import (
     load_ur5e,
 )
 from perl_sim.ur_controller.motions import (
+    TICK_S,
     Hold,
     Motion,
     MoveJ,
@@ -21,7 +22,6 @@ from perl_sim.ur_controller.motions import (
     Servo,
     Speed,
     Stop,
-    TICK_S,
 )
 
 SPEED_TOLERANCE = 1.1

@@ -3,7 +3,7 @@
 import enum
 import logging
 
-from perl_sim.ur_controller.arm import Arm, PROTECTIVE_DECELERATION_RAD_S2
+from perl_sim.ur_controller.arm import PROTECTIVE_DECELERATION_RAD_S2, Arm
 
 PROGRAM_STOP_DECELERATION_RAD_S2 = 4.0
 """How a program's end stops the arm. Source: stopj(4.0) in UR's external_control.urscript."""

@@ -9,7 +9,9 @@ from perl_sim.ur_controller.tool import Tool
 START_TIME_S = 42.0
 """The clock at start: UR's client library takes less than 40 s for a controller that boots."""
 _DIGITAL_OUTPUTS = (
-    ('standard_digital_output', 0), ('configurable_digital_output', 8), ('tool_digital_output', 16),
+    ('standard_digital_output', 0),
+    ('configurable_digital_output', 8),
+    ('tool_digital_output', 16),
 )
 """Input variable and the first bit of actual_digital_output_bits that it sets (RTDE guide)."""
 

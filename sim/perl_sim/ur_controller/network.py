@@ -121,7 +121,7 @@ class Network:
         listener = socket.create_server((self._address, port), family=family, backlog=16)
         listener.setblocking(False)
         self._listeners.append(listener)
-        self._selector.register(listener, selectors.EVENT_READ, (service, accept))
+        self._selector.register(listener, selectors.EVENT_READ, (listener, service, accept))
 
     def poll(self) -> None:
         """Accept and read all that is there."""
@@ -129,7 +129,7 @@ class Network:
             if isinstance(key.data, Connection):
                 self._read(key.data)
             else:
-                self._accept(key.fileobj, *key.data)
+                self._accept(*key.data)
 
     def tick(self) -> None:
         """Write what waits, and drop clients that are gone or do not read."""

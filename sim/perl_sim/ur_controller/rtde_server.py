@@ -7,8 +7,8 @@ import struct
 
 from perl_sim.ur_controller.network import Connection
 from perl_sim.ur_controller.rtde_protocol import (
-    FrameReader,
     PROTOCOL_VERSION,
+    FrameReader,
     PackageType,
     ProtocolError,
     frame,

@@ -169,7 +169,7 @@ class ScriptMachine:
         self._motion, self._continuous = motion, True
 
     def move(self, motion: Callable[[], None], asynchronous: bool = False) -> None:
-        """Issue a motion that ends by itself; unless asynchronous, the script waits for its end."""
+        """Issue a motion that ends by itself; the script waits for its end unless asynchronous."""
         self._motion, self._continuous = motion, False
         self._blocked = not asynchronous
         self._set_running(asynchronous)

@@ -13,7 +13,7 @@ _STANDSTILL_M_S = 1e-6
 
 
 class Tool:
-    """Poses are position [m] and rotation vector [rad] in ``base``, shape (6,), as UR writes them."""
+    """Poses are position [m] and rotation vector [rad] in ``base``, shape (6,), UR's way."""
 
     def __init__(self) -> None:
         """Mount nothing: the tool centre point is the flange."""

@@ -1,0 +1,55 @@
+"""Start an emulated UR controller for a test, and be sure that it is gone afterwards."""
+
+from collections.abc import Iterator
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+
+READY_LIMIT_S = 20.0
+
+
+@contextlib.contextmanager
+def emulator(address: str, *options: str) -> Iterator[subprocess.Popen]:
+    """Run ``perl_sim.ur_controller`` at an address while the block lasts.
+
+    Args:
+        address: 127.x.x.x, one that no other test uses.
+        options: further command-line options.
+
+    Yields:
+        The process; its pid is that of the emulator itself, its stderr goes to the test's.
+    """
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'perl_sim.ur_controller', '--address', address, *options],
+        stdout=subprocess.PIPE, start_new_session=True,
+    )
+    try:
+        _await_ready(process, address)
+        yield process
+    finally:
+        _end(process)
+
+
+def _await_ready(process: subprocess.Popen, address: str) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        if not selector.select(READY_LIMIT_S):
+            raise TimeoutError(f'the emulator at {address} was not ready in {READY_LIMIT_S} s')
+    line = process.stdout.readline().decode().strip()
+    if line != f'ready {address}':
+        raise RuntimeError(f'the emulator said {line!r}; expected "ready {address}"')
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    try:
+        process.wait(5.0)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    process.stdout.close()
