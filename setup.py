@@ -2,6 +2,7 @@
 from setuptools import find_packages, setup
 
 setup(
+    python_requires='>=3.11',
     packages=[
         *find_packages('.', include=['perl_core', 'perl_core.*', 'calibration', 'calibration.*']),
         *find_packages('sim', include=['perl_sim', 'perl_sim.*']),
