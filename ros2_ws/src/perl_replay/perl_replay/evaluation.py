@@ -180,11 +180,11 @@ def _problems(
     problems += [
         f'{event.source} at {event.time_s:.2f} s: {event.event} {", ".join(event.reasons)}'.strip()
         for event in safety.events
-        if event.event != 'RESET'
+        if event.armed and event.event != 'RESET'
     ]
     for source, stops in (('filter', safety.filter_stops), ('monitor', safety.monitor_stops)):
         if stops:
-            problems.append(f'the {source} stopped the arm {stops} times')
+            problems.append(f'stops by the {source}: {stops}')
     return problems
 
 

@@ -40,10 +40,12 @@ class RisingCounter:
         self.total = 0
         self._last = 0
 
-    def add(self, value: int) -> None:
-        """Take the counter's next value."""
-        self.total += value - self._last if value >= self._last else value
+    def add(self, value: int) -> int:
+        """Take the counter's next value; return by how much it rose."""
+        rise = value - self._last if value >= self._last else value
+        self.total += rise
         self._last = value
+        return rise
 
 
 class TimingCollector:

@@ -1,0 +1,175 @@
+"""From a bag to the figures, the report and the exit status."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+from perl_core.errors import BagError
+from perl_msgs.action import Reach
+from perl_msgs.msg import ControllerState, ReachEvent, SafetyState
+from perl_replay import episodes, safety_events
+from perl_replay.evaluation import evaluate_bag
+from perl_replay.report import print_report
+import pytest
+
+
+def run_command(*arguments):
+    """Run the command where ROS is not set up."""
+    environment = {k: v for k, v in os.environ.items() if k != 'AMENT_PREFIX_PATH'}
+    return subprocess.run(
+        [sys.executable, '-m', 'perl_replay', *map(str, arguments)],
+        capture_output=True, text=True, timeout=60, env=environment, check=False,
+    )
+
+
+def test_numbers_are_those_of_the_messages():
+    for outcome in episodes.Outcome:
+        assert reach_constants()[outcome.name] == outcome
+    assert len(reach_constants()) == len(episodes.Outcome)
+    assert ReachEvent.STARTED == episodes._STARTED
+    assert (SafetyState.LIMIT, SafetyState.STOP) == (safety_events._LIMIT, safety_events._STOP)
+    assert (
+        ControllerState.DISCONNECTED, ControllerState.STANDBY, ControllerState.FAULT
+    ) == (safety_events._DISCONNECTED, safety_events._STANDBY, safety_events._FAULT)
+
+
+def reach_constants():
+    """Return the constants of the action's goal."""
+    return {
+        name: getattr(Reach.Goal, name)
+        for name in ('REACHED', 'TIMED_OUT', 'CANCELED', 'PREEMPTED', 'STOPPED', 'REFUSED')
+    }
+
+
+def test_a_good_run(make_bag, goal_type):
+    evaluation = evaluate_bag(make_bag([goal_type(), goal_type(gate=0.75)]))
+    assert evaluation.ok
+    assert evaluation.problems == ()
+    assert (evaluation.summary.goals, evaluation.summary.reached) == (2, 2)
+    assert evaluation.summary.position_error_max_m == pytest.approx(0.004)
+    assert evaluation.summary.time_to_reach_mean_s == pytest.approx(0.8)
+    assert evaluation.summary.path_length_mean_m == pytest.approx(0.2, abs=1e-6)
+    # 26 periods a goal, the first five by the standard branch
+    assert evaluation.summary.standard_share == pytest.approx(5 / 26)
+    assert evaluation.summary.gate_mean == pytest.approx(0.5)
+    assert evaluation.timing.ticks == 2 * 26 * 20
+    assert evaluation.timing.inference.count == 2 * 26
+    assert (evaluation.robot_ip, evaluation.bundle_sha256) == ('127.0.0.7', 'abcd')
+    assert evaluation.software == {'git_hash': 'f00d'}
+
+
+def test_goals_keep_their_order_and_are_judged_one_by_one(make_bag, goal_type):
+    evaluation = evaluate_bag(make_bag([
+        goal_type(),
+        goal_type(outcome=1, final_error_m=0.05, message='not within 5 s'),
+        goal_type(outcome=2),
+        goal_type(late_error_m=0.05),
+        goal_type(outcome=5, approach_s=0.04, settle_s=0.0, start_recorded=False, message='no'),
+        goal_type(outcome=None),
+    ]))
+    assert [goal.outcome for goal in evaluation.goals] == [
+        'REACHED', 'TIMED_OUT', 'CANCELED', 'REACHED', 'REFUSED', 'UNFINISHED'
+    ]
+    assert [goal.reached for goal in evaluation.goals] == [True] + 5 * [False]
+    assert (evaluation.summary.reached, evaluation.summary.failed) == (1, 4)
+    assert not evaluation.ok
+    assert 'goal 2' in evaluation.problems[0]
+    assert 'not within 5 s' in evaluation.problems[0]
+    assert 'position error was 0.05 m' in evaluation.problems[1]
+
+
+def test_a_stop_is_a_problem(start_run, goal_type):
+    run = start_run()
+    run.controller(3)
+    run.pursue(goal_type())
+    run.safety('/perl_safety_monitor/safety', severity=2, reasons=['joint_velocity'], stops=1)
+    run.controller(5, reason='monitor: joint_velocity')
+    evaluation = evaluate_bag(run.close())
+    assert evaluation.summary.reached == 1
+    assert evaluation.safety.monitor_stops == 1
+    assert any('joint_velocity' in problem for problem in evaluation.problems)
+
+
+def test_a_run_without_goals_or_ticks_is_not_fine(start_run):
+    run = start_run()
+    run.controller(2)
+    evaluation = evaluate_bag(run.close())
+    assert evaluation.problems == (
+        'the bag holds no goal', 'the bag holds no timing of the control loop'
+    )
+
+
+def test_policy_states_of_another_contract_are_refused(start_run, monkeypatch):
+    run = start_run()
+    monkeypatch.setattr(sys.modules[type(run).__module__], 'OBSERVATION_SIZE', 40)
+    run.policy([0] * 16, 0.1, 0.1, 0, 0.5)
+    with pytest.raises(BagError, match='40 entries there, expected 39'):
+        evaluate_bag(run.close())
+
+
+def test_unknown_outcome_is_refused(make_bag, goal_type):
+    with pytest.raises(BagError, match='outcome 77; known'):
+        evaluate_bag(make_bag([goal_type(outcome=77)]))
+
+
+def test_bag_without_messages_is_refused(start_run):
+    with pytest.raises(BagError, match='holds no messages'):
+        evaluate_bag(start_run().close())
+
+
+def test_bag_of_another_stack_is_refused_by_topic(start_run):
+    run = start_run(without=('/perl_controller/reach_events',))
+    run.controller(2)
+    with pytest.raises(BagError, match=r"lacks the topics \['/perl_controller/reach_events'\]"):
+        evaluate_bag(run.close())
+
+
+def test_readable_part_of_a_killed_recording_is_judged_and_told(make_bag, goal_type):
+    evaluation = evaluate_bag(make_bag([goal_type()] * 3, close=False))
+    assert evaluation.summary.reached == 3
+    assert not evaluation.ok
+    assert 'truncated or damaged' in evaluation.damage
+
+
+def test_report_ends_with_strict_json(make_bag, goal_type):
+    evaluation = evaluate_bag(make_bag([goal_type(outcome=1, message='too slow')]))
+    stream = io.StringIO()
+    print_report(evaluation, stream)
+    lines = stream.getvalue().splitlines()
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    figures = json.loads(lines[-1], parse_constant=refuse)
+    assert figures == evaluation.to_dict()
+    assert figures['summary']['time_to_reach_mean_s'] is None
+    text = '\n'.join(lines[:-1])
+    assert 'TIMED_OUT' in text
+    assert 'PROBLEM: goal 1' in text
+    assert max(map(len, lines[:-1])) <= 110
+
+
+def test_command_exits_0_and_writes_the_file(make_bag, goal_type, tmp_path):
+    result = run_command(make_bag([goal_type()]), '--json', tmp_path / 'out.json')
+    assert (result.returncode, result.stderr) == (0, '')
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last['ok']
+    assert json.loads((tmp_path / 'out.json').read_text()) == last
+
+
+def test_command_exits_1_when_a_goal_failed(make_bag, goal_type):
+    result = run_command(make_bag([goal_type(outcome=1)]))
+    assert result.returncode == 1
+    assert not json.loads(result.stdout.splitlines()[-1])['ok']
+
+
+def test_command_exits_2_with_one_sentence(make_bag, goal_type, tmp_path):
+    result = run_command(tmp_path / 'nothing')
+    assert (result.returncode, result.stdout) == (2, '')
+    assert result.stderr == f'perl_replay: there is no bag at {tmp_path}/nothing\n'
+    result = run_command(make_bag([goal_type()], close=False))
+    assert result.returncode == 2
+    assert 'truncated or damaged' in result.stderr
+    assert json.loads(result.stdout.splitlines()[-1])['summary']['reached'] == 1
