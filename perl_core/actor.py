@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from perl_core.contract import Contract
 from perl_core.gate import Gate, select_by_gate
-from perl_core.layers import EquivariantTrunk, PlainTrunk, Trunk, TrunkShape, descend, vector_parts
+from perl_core.layers import (
+    EquivariantTrunk,
+    StandardTrunk,
+    Trunk,
+    TrunkShape,
+    descend,
+    standard_trunk,
+    vector_parts,
+)
 from perl_core.layers.trunk import norms
 from perl_core.replay import Batch
 from perl_core.symmetry import group_named
@@ -79,7 +87,9 @@ class Actor(nn.Module):
     each sample runs through one branch only.
     """
 
-    def __init__(self, contract: Contract, width: int, depth: int) -> None:
+    def __init__(
+        self, contract: Contract, width: int, depth: int, standard: StandardTrunk
+    ) -> None:
         """Build two trunks of the same size that share nothing."""
         super().__init__()
         count = sum(part.size for part in contract.action) // 3
@@ -88,7 +98,7 @@ class Actor(nn.Module):
         )
         group, seen = group_named(contract.group), vector_parts(contract.observation)
         self.equivariant = ActorBranch(EquivariantTrunk(seen, group, shape))
-        self.standard = ActorBranch(PlainTrunk(contract.observation, group, shape))
+        self.standard = ActorBranch(standard_trunk(standard)(contract.observation, group, shape))
         self._vector_size = sum(part.size for part in seen)
 
     def forward(self, observation: torch.Tensor, is_open: torch.Tensor) -> Gaussian:

@@ -9,7 +9,14 @@ from typing import NamedTuple
 
 from perl_core.contract import Contract
 from perl_core.gate import Gate, select_by_gate
-from perl_core.layers import EquivariantTrunk, PlainTrunk, TrunkShape, descend, vector_parts
+from perl_core.layers import (
+    EquivariantTrunk,
+    StandardTrunk,
+    TrunkShape,
+    descend,
+    standard_trunk,
+    vector_parts,
+)
 from perl_core.replay import Batch
 from perl_core.symmetry import group_named
 import torch
@@ -19,28 +26,26 @@ from torch import nn
 class Critic(nn.Module):
     """Twin critics, both branches; the equivariant one is invariant."""
 
-    def __init__(self, contract: Contract, width: int, depth: int) -> None:
-        """Build two trunks a branch that share nothing."""
+    def __init__(
+        self, contract: Contract, width: int, depth: int, standard: StandardTrunk
+    ) -> None:
+        """Build twins for each branch; the branches share nothing."""
         super().__init__()
-        shape = TrunkShape(scalars=1, width=width, depth=depth)
+        shape = TrunkShape(scalars=1, width=width, depth=depth, members=2)
         group, seen = group_named(contract.group), vector_parts(contract.observation)
         self._vector_size = sum(part.size for part in seen)
-        self.equivariant = nn.ModuleList(
-            EquivariantTrunk((*seen, *contract.action), group, shape) for _ in range(2)
-        )
-        self.standard = nn.ModuleList(
-            PlainTrunk((*contract.observation, *contract.action), group, shape) for _ in range(2)
-        )
+        self.equivariant = EquivariantTrunk((*seen, *contract.action), group, shape)
+        everything = (*contract.observation, *contract.action)
+        self.standard = standard_trunk(standard)(everything, group, shape)
 
     def of_equivariant(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """Return Q_E, shape (batch, 2), of observations from which only the vectors are used."""
         inputs = torch.cat((observation[:, : self._vector_size], action), dim=1)
-        return torch.cat([trunk(inputs).scalars for trunk in self.equivariant], dim=1)
+        return self.equivariant(inputs).scalars
 
     def of_standard(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """Return Q_N, shape (batch, 2)."""
-        inputs = torch.cat((observation, action), dim=1)
-        return torch.cat([trunk(inputs).scalars for trunk in self.standard], dim=1)
+        return self.standard(torch.cat((observation, action), dim=1)).scalars
 
     def forward(
         self, observation: torch.Tensor, action: torch.Tensor, is_open: torch.Tensor
@@ -67,6 +72,8 @@ class CriticUpdate(NamedTuple):
     """Soft value of the next observations, shape (batch,), from the target critic."""
     discount: float
     """Of one policy period."""
+    reward_scale: float
+    """Factor on the reward."""
     max_gradient_norm: float
     """For clipping."""
 
@@ -79,7 +86,7 @@ def update_critic(parts: CriticUpdate, batch: Batch) -> dict[str, float]:
     """
     with torch.no_grad():
         future = (1.0 - batch.terminated) * parts.next_value(batch.next_observation)
-        target = (batch.reward + parts.discount * future).unsqueeze(1)
+        target = (parts.reward_scale * batch.reward + parts.discount * future).unsqueeze(1)
         is_open = parts.gate.of_action(batch.observation, batch.action)
     values = parts.critic(batch.observation, batch.action, is_open)
     loss = (values - target).square().sum(1).mean()

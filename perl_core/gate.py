@@ -124,7 +124,7 @@ class LearnedGate(nn.Module):
         self.action_gate = PlainTrunk((*contract.observation, *contract.action), group, shape)
         self.state_gate = PlainTrunk(contract.observation, group, shape)
         for network in (self.action_gate, self.state_gate):
-            network.mlp.set_last_bias(math.log(config.prior / (1.0 - config.prior)))
+            network.mlps.set_last_bias(math.log(config.prior / (1.0 - config.prior)))
         self.target_gate = copy.deepcopy(self.action_gate).requires_grad_(False)
         self.detector = detector
         self.register_buffer('updates', torch.zeros((), dtype=torch.long))

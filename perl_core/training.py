@@ -34,7 +34,9 @@ class TrainingConfig:
     random_steps: int = 2_000
     """Steps with random actions at the start, during which nothing is learned."""
     batch_size: int = 256
-    """Transitions in an update; one update a step."""
+    """Transitions in an update."""
+    update_every: int = 1
+    """Steps for each update."""
     capacity: int = 1_000_000
     """Transitions kept; limited to ``steps``."""
     evaluate_every: int = 5_000
@@ -140,7 +142,7 @@ class Trainer:
         while self.step < config.steps:
             observation = self._collect(env, observation)
             info = {}
-            if self.step >= config.random_steps:
+            if self.step >= config.random_steps and self.step % config.update_every == 0:
                 info = self.agent.update(self.replay.sample(config.batch_size, self._random))
                 self._require_finite(info)
             self.step += 1

@@ -12,10 +12,14 @@ def descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor, max_norm: floa
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    parameters = [p for group in optimiser.param_groups for p in group['params']]
-    norm = nn.utils.clip_grad_norm_(parameters, max_norm)
+    gradients = [
+        p.grad for group in optimiser.param_groups for p in group['params'] if p.grad is not None
+    ]
+    norm = float(torch.stack(torch._foreach_norm(gradients)).norm())
+    if norm > max_norm:
+        torch._foreach_mul_(gradients, max_norm / norm)
     optimiser.step()
-    return float(norm)
+    return norm
 
 
 @torch.no_grad()

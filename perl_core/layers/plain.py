@@ -33,13 +33,8 @@ class PlainTrunk(nn.Module):
             'inverse_scale', 1.0 / torch.from_numpy(scales(tuple(inputs))), persistent=False
         )
         self.register_buffer('vector_entries', vector_entries, persistent=False)
-        self.mlp = MLP(
-            size + 4 * self._vectors,
-            3 * shape.vectors + shape.scalars,
-            shape.width,
-            shape.depth,
-            shape.last_layer_scale,
-        )
+        outputs = 3 * shape.vectors + shape.scalars
+        self.mlps = MLP.ensemble(size + 4 * self._vectors, outputs, shape)
 
     def forward(self, inputs: torch.Tensor) -> TrunkOutput:
         """Return vectors and scalars.
@@ -51,6 +46,8 @@ class PlainTrunk(nn.Module):
         vectors = scaled.index_select(1, self.vector_entries).unflatten(1, (self._vectors, 3))
         lengths = norms(vectors)
         directions = vectors / (lengths + 0.05).unsqueeze(-1)
-        outputs = self.mlp(torch.cat((scaled, directions.flatten(1), log_norms(lengths)), dim=1))
-        scalars, entries = outputs.split((self.shape.scalars, 3 * self.shape.vectors), dim=1)
-        return TrunkOutput(entries.unflatten(1, (self.shape.vectors, 3)), scalars)
+        outputs = self.mlps(torch.cat((scaled, directions.flatten(1), log_norms(lengths)), dim=1))
+        if not self.shape.vectors:
+            return TrunkOutput(inputs.new_zeros(len(inputs), 0, 3), outputs)
+        vectors = outputs[:, self.shape.scalars :].unflatten(1, (-1, 3))
+        return TrunkOutput(vectors, outputs[:, : self.shape.scalars])

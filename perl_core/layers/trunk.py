@@ -5,6 +5,7 @@ import dataclasses
 from typing import NamedTuple, Protocol
 
 from perl_core.contract import Slice
+from perl_core.errors import ConfigError
 import torch
 
 
@@ -22,6 +23,16 @@ class TrunkShape:
     """Number of hidden layers."""
     last_layer_scale: float = 1.0
     """Factor on the initial weights of the last layer."""
+    members: int = 1
+    """Independent networks on the same features, for scalars only: each puts out its own."""
+
+    def __post_init__(self) -> None:
+        """Refuse an ensemble of vectors."""
+        if self.members > 1 and self.vectors:
+            raise ConfigError(
+                f'an ensemble puts out scalars only; got members={self.members} '
+                f'and vectors={self.vectors}'
+            )
 
 
 class TrunkOutput(NamedTuple):

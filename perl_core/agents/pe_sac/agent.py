@@ -41,9 +41,9 @@ class PESAC(nn.Module):
         """
         super().__init__()
         self.config, self.contract = config, contract
-        width, depth = config.width, config.depth
-        self.actor = _seeded(seed, 'actor', lambda: Actor(contract, width, depth))
-        self.critic = _seeded(seed, 'critic', lambda: Critic(contract, width, depth))
+        width, depth, standard = config.width, config.depth, config.standard_trunk
+        self.actor = _seeded(seed, 'actor', lambda: Actor(contract, width, depth, standard))
+        self.critic = _seeded(seed, 'critic', lambda: Critic(contract, width, depth, standard))
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.temperature = Temperature(config.initial_temperature)
         self.gate: Gate = _seeded(seed, 'gate', lambda: _gate(config, contract))
@@ -126,6 +126,7 @@ class PESAC(nn.Module):
             self.gate,
             self.next_value,
             self.config.discount,
+            self.config.reward_scale,
             self.config.max_gradient_norm,
         )
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from perl_core.errors import ConfigError
 from perl_core.gate import GateConfig
+from perl_core.layers import StandardTrunk
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,9 @@ class PESACConfig:
     branches: Literal['both', 'equivariant', 'standard'] = 'both'
     """'both': the gate decides (PE-SAC). 'equivariant': always closed (strictly equivariant SAC).
     'standard': always open (plain SAC)."""
+    standard_trunk: StandardTrunk = 'relaxed'
+    """Network of the standard branch: 'relaxed' sees the same geometry as the equivariant one,
+    beside everything else; 'plain' is an ordinary MLP."""
     width: int = 128
     """Units in each hidden layer of actor and critic."""
     depth: int = 2
@@ -30,17 +34,19 @@ class PESACConfig:
     """How the gate learns."""
     symmetry_every: int = 1
     """Predictors, detector and gate learn at every n-th update."""
-    discount: float = 0.99
+    reward_scale: float = 0.1
+    """Factor on the reward: values of order 1 are learned fastest."""
+    discount: float = 0.97
     """Of one policy period."""
     target_rate: float = 0.005
     """Rate at which the target critic follows."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     """Of Adam, for actor, critic, predictors and temperature."""
     max_gradient_norm: float = 10.0
     """Global norm to which gradients are clipped."""
     target_entropy: float = -3.0
     """Wanted entropy of the squashed action, in nats."""
-    initial_temperature: float = 0.1
+    initial_temperature: float = 0.02
     """First weight of entropy."""
 
     def __post_init__(self) -> None:
