@@ -4,6 +4,7 @@ Nothing is deserialised and no executor spins: the middleware queues and time-st
 and the node drains all queues every 20 ms, which costs far less than a wake-up per message.
 """
 
+from collections.abc import Iterator
 import importlib
 import os
 from pathlib import Path
@@ -20,7 +21,6 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
-from rclpy.subscription import Subscription
 
 from perl_replay.bag_writer import BagSize, BagWriter
 from perl_replay.definitions import load_definition
@@ -35,12 +35,44 @@ _QUEUE_DEPTH = 2000
 
 
 class _Taken(NamedTuple):
-    """One message from a queue; sorts by the time of receipt."""
+    """One message from a queue."""
 
     received_ns: int
     sent_ns: int
     topic: str
     data: bytes
+
+
+class _Queue:
+    """Serialised messages of one topic, kept by the middleware until they are drained."""
+
+    def __init__(self, node: Node, topic: Topic) -> None:
+        """Subscribe."""
+        self.topic = topic.name
+        self._newest_ns = 0
+        profile = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=_QUEUE_DEPTH,
+            reliability=ReliabilityPolicy.RELIABLE,
+            durability=(
+                DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE
+            ),
+        )
+        self._subscription = node.create_subscription(
+            _message_class(topic.type), topic.name, _never_called, profile, raw=True
+        )
+
+    def drain(self, now_ns: int) -> Iterator[_Taken]:
+        """Take everything that waits, in the order of the publisher."""
+        handle, message_type = self._subscription.handle, self._subscription.msg_type
+        while (entry := handle.take_message(message_type, True)) is not None:
+            data, info = entry
+            # Not every middleware stamps; then the time of this poll is the best that is known.
+            received_ns = info['received_timestamp'] or now_ns
+            # What overtook a message that had to be sent again waited for it.
+            self._newest_ns = max(self._newest_ns, received_ns)
+            sent_ns = info['source_timestamp'] or received_ns
+            yield _Taken(self._newest_ns, sent_ns, self.topic, data)
 
 
 class Recorder(Node):
@@ -66,7 +98,7 @@ class Recorder(Node):
         for topic in topics:
             self._writer.add_topic(topic.name, definitions[topic.name], topic.latched)
         self._writer.flush()
-        self._queues = {topic.name: self._subscribe(topic) for topic in topics}
+        self._queues = [_Queue(self, topic) for topic in topics]
         self._robot_known = False
         self._flushed_s = time.monotonic()
         self.get_logger().info(f'recording {len(topics)} topics to {self._writer.folder}')
@@ -74,12 +106,8 @@ class Recorder(Node):
     def poll(self) -> None:
         """Write what has arrived; hand it to the operating system twice a second."""
         now_ns = time.time_ns()
-        taken = [
-            message
-            for topic, queue in self._queues.items()
-            for message in _drain(topic, queue, now_ns)
-        ]
-        for message in sorted(taken):
+        taken = [message for queue in self._queues for message in queue.drain(now_ns)]
+        for message in sorted(taken, key=lambda message: message.received_ns):
             self._writer.write(
                 message.topic, message.data, message.received_ns, message.sent_ns
             )
@@ -106,21 +134,6 @@ class Recorder(Node):
             self._writer.add_metadata(
                 'perl_robot', {'robot_ip': state.robot_ip, 'bundle_sha256': state.bundle_sha256}
             )
-
-    def _subscribe(self, topic: Topic) -> Subscription:
-        """Return a subscription that keeps serialised messages until they are drained."""
-        durability = (
-            DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE
-        )
-        profile = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST,
-            depth=_QUEUE_DEPTH,
-            reliability=ReliabilityPolicy.RELIABLE,
-            durability=durability,
-        )
-        return self.create_subscription(
-            _message_class(topic.type), topic.name, _never_called, profile, raw=True
-        )
 
 
 def main() -> None:
@@ -154,17 +167,6 @@ def _run(stop_requests: list[int]) -> int:
         f'{size.bytes} bytes, to {size.path}\n'
     )
     return 0
-
-
-def _drain(topic: str, queue: Subscription, now_ns: int) -> list[_Taken]:
-    """Take everything that waits in a queue."""
-    taken = []
-    while (entry := queue.handle.take_message(queue.msg_type, True)) is not None:
-        data, info = entry
-        # Not every middleware stamps; then the time of this poll is the best that is known.
-        received_ns = info['received_timestamp'] or now_ns
-        taken.append(_Taken(received_ns, info['source_timestamp'] or received_ns, topic, data))
-    return taken
 
 
 def _never_called(_message: Any) -> None:
