@@ -320,6 +320,17 @@ def test_no_wish_ramps_to_rest_and_holds_without_counting():
     assert not result.velocity_rad_s.any() and run.filter.limited_ticks == limited
 
 
+@pytest.mark.parametrize('sign', [-1.0, 1.0])
+@pytest.mark.parametrize('joint', range(6))
+def test_an_arm_driven_at_a_joint_limit_stops_just_before_it(joint, sign):
+    limit, start, outwards = UPPER if sign > 0 else LOWER, HOME.copy(), np.zeros(6)
+    start[joint], outwards[joint] = limit[joint] - sign, sign
+    run = Run(start, [rule for rule in RULES if rule.__name__ not in ('tool_speed', 'workspace')])
+    for _ in range(700):
+        run.step(run.position + outwards)
+    assert abs(run.position[joint] - limit[joint]) < 1e-3 and abs(run.velocity[joint]) < 1e-3
+
+
 def test_outside_a_limit_the_arm_may_only_move_inwards():
     start = HOME.copy()
     start[5] = UPPER[5] + 0.03
