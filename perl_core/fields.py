@@ -102,8 +102,9 @@ class Fields:
 
 
 def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) <= sys.float_info.max  # False for NaN, safe for huge integers
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max  # False for NaN, safe for huge integers.
 
 
 def _fits(came: tuple[int, ...], expected: tuple[int, ...]) -> bool:

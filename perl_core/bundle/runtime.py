@@ -213,6 +213,6 @@ def _require_test_vectors(bundle: BundleFiles, graphs: dict[str, Graph]) -> None
         if not difference <= TEST_VECTOR_TOLERANCE:
             raise BundleError(
                 f'{bundle.folder / GRAPHS[name].file} differs by {difference} from the test '
-                f'vectors in the manifest; at most {TEST_VECTOR_TOLERANCE} is accepted. Export the '
-                'policy again, and check the version of onnxruntime.'
+                f'vectors in the manifest; at most {TEST_VECTOR_TOLERANCE} is accepted. Export '
+                'the policy again, and check the version of onnxruntime.'
             )

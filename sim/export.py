@@ -1,0 +1,142 @@
+"""Make a bundle of a run's newest policy: ONNX graphs, manifest, test vectors."""
+
+import dataclasses
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+import gymnasium
+import numpy as np
+from perl_core.agents.pe_sac import PESAC
+from perl_core.bundle.export import Description, export_bundle
+from perl_core.bundle.manifest import Manifest, TrainedCalibration, Training
+from perl_core.bundle.reading import manifest_sha256
+from perl_core.checkpoint import Loaded, load_agent, require_same_config
+from perl_core.errors import BundleError, CheckpointError, PerlError
+from perl_sim import REACH_ID
+from perl_sim.envs.ur5e_reach import UR5eReachConfig
+import torch
+import tyro
+
+from calibration.loader import nominal_calibration
+
+AGENT = 'pe_sac'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args:
+    """Which run, and where the bundle goes."""
+
+    run: Path
+    """Folder of the run, as sim/train.py made it."""
+    out: Path
+    """Folder of the bundle; must not exist."""
+    evaluation: Path | None = None
+    """JSON file with the figures of the policy's evaluation, as sim/evaluate.py writes it."""
+    episodes: int = 4
+    """Episodes from which real observations are taken."""
+    seed: int = 1_000_000
+    """Of these episodes."""
+
+
+def environment_of(loaded: Loaded) -> UR5eReachConfig:
+    """Return the environment in which the run was trained.
+
+    Raises:
+        CheckpointError: today's environment is another one.
+    """
+    environment = UR5eReachConfig(contract=loaded.agent.contract)
+    today = json.loads(json.dumps(dataclasses.asdict(environment)))
+    del today['contract']
+    try:
+        trained = loaded.config['environment']
+        require_same_config(trained, {'id': REACH_ID, 'config': today}, 'environment.')
+    except KeyError as error:
+        raise CheckpointError(f'config.json of the run has no {error}; train again') from error
+    return environment
+
+
+def gather(agent: PESAC, environment: UR5eReachConfig, args: Args) -> np.ndarray:
+    """Return the observations of deterministic episodes, shape (count, observation size)."""
+    env = gymnasium.make(REACH_ID, config=environment, disable_env_checker=True)
+    seen = []
+    for episode in range(args.episodes):
+        observation, _ = env.reset(seed=args.seed + episode)
+        ended = False
+        while not ended:
+            seen.append(observation)
+            action = agent.act(torch.from_numpy(observation)[None], explore=False)[0].numpy()
+            observation, _, terminated, truncated, _ = env.step(action)
+            ended = terminated or truncated
+    env.close()
+    return np.stack(seen)
+
+
+def describe(loaded: Loaded, evaluation: dict[str, Any]) -> Description:
+    """Return what the bundle says beside its graphs."""
+    config, arm = loaded.config, nominal_calibration()
+    return Description(
+        contract=loaded.agent.contract,
+        training=Training(
+            agent=AGENT,
+            agent_config=config['agent'],
+            environment=config['environment']['id'],
+            environment_config=config['environment']['config'],
+            seed=config['training']['seed'],
+            steps=loaded.meta['step'],
+            git_hash=config['origin']['git'],
+            command=config['origin']['command'],
+        ),
+        calibration=TrainedCalibration(
+            content_sha256=arm.content_sha256(), dh_parameters=arm.dh_parameters
+        ),
+        evaluation=evaluation,
+    )
+
+
+def read_evaluation(path: Path | None) -> dict[str, Any]:
+    """Return the figures in a JSON file; none without a file.
+
+    Raises:
+        BundleError: the file cannot be read, or holds no JSON object.
+    """
+    if path is None:
+        return {}
+    try:
+        figures = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise BundleError(f'cannot read the evaluation {path}: {error}') from error
+    if not isinstance(figures, dict):
+        raise BundleError(f'the evaluation {path} must hold a JSON object of figures')
+    return figures
+
+
+def summary(out: Path, manifest: Manifest) -> dict[str, Any]:
+    """Return what was made, as JSON types."""
+    return {
+        'bundle': str(out),
+        'sha256': manifest_sha256(out),
+        'size_bytes': sum(record.size_bytes for record in manifest.files.values()),
+        'steps': manifest.training.steps,
+        'seed': manifest.training.seed,
+        **dataclasses.asdict(manifest.checks),
+    }
+
+
+def main(args: Args) -> None:
+    """Export."""
+    torch.set_num_threads(1)
+    loaded = load_agent(args.run)
+    evaluation = read_evaluation(args.evaluation)
+    observations = gather(loaded.agent, environment_of(loaded), args)
+    description = describe(loaded, evaluation)
+    manifest = export_bundle(loaded.agent.export_modules(), args.out, description, observations)
+    sys.stdout.write(json.dumps(summary(args.out, manifest), indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    try:
+        main(tyro.cli(Args))
+    except PerlError as error:
+        sys.exit(f'error: {error}')
