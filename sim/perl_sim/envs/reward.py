@@ -39,15 +39,17 @@ class RewardConfig:
 
         Args:
             errors: after the step.
-            action: clipped, shape (6,).
+            action: shape (6,); each of its vectors costs as much as if it were clipped.
             collision: whether the arm touched anything during the step.
         """
+        x, y, z, u, v, w = action.tolist()
+        effort = min(x * x + y * y + z * z, 1.0) + min(u * u + v * v + w * w, 1.0)
         near = errors.position_m / self.precision_position_m
         near += errors.rotation_rad / self.precision_rotation_rad
         return float(
             self.position_weight / (1.0 + errors.position_m / self.position_scale_m)
             + self.rotation_weight / (1.0 + errors.rotation_rad / self.rotation_scale_rad)
             + self.precision_weight * math.exp(-near)
-            - self.action_weight * (action @ action)
+            - self.action_weight * effort
             - self.collision_penalty * collision
         )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import gymnasium
 import mujoco
 import numpy as np
-from perl_core.action import Command, clip_radially, joint_velocity_target, plan_segment
+from perl_core.action import Command, joint_velocity_target, plan_segment
 from perl_core.contract import ACTION_SIZE, OBSERVATION, Contract
 from perl_core.errors import ConfigError
 from perl_core.kinematics import Kinematics, Pose
@@ -164,7 +164,7 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         Args:
             action: shape (6,); each of its two vectors is shortened to a norm of at most 1.
         """
-        action = clip_radially(action)
+        action = np.asarray(action, dtype=float)
         velocity = joint_velocity_target(action, self._command, self._kinematics, self._contract)
         segment = plan_segment(velocity, self._command, self._contract)
         self._command = segment.last
