@@ -160,6 +160,8 @@ class Child:
         if self._process.returncode is not None:
             return self._process.returncode
         end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        if end is None:
+            raise StackError(f'{self.name} has not ended')
         return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
 
 

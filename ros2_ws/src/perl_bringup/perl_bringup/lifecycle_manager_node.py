@@ -9,6 +9,7 @@ from collections.abc import Callable
 import signal
 import sys
 import time
+from typing import Any
 
 from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -55,7 +56,7 @@ class LifecycleManager(Node):
         super().__init__('perl_lifecycle_manager')
         self._stop_requests = stop_requests
         self.autostart = bool(self.declare_parameter('autostart', True).value)
-        names = self.declare_parameter('node_names', Parameter.Type.STRING_ARRAY).value
+        names: Any = self.declare_parameter('node_names', Parameter.Type.STRING_ARRAY).value
         self._names: tuple[str, ...] = tuple(names or ())
         if not self._names:
             raise ConfigError('node_names must list the lifecycle nodes to lead; it is empty')

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TextIO
 
 from perl_bringup.child import Child, StackError, Stream
 from perl_bringup.stack import ProcessSpec, Value
@@ -70,24 +70,24 @@ class Runner:
         specs: Sequence[ProcessSpec],
         environment: Mapping[str, str],
         *,
-        quiet: bool = False,
+        output: TextIO | None = None,
     ) -> None:
         """Remember what to run.
 
         Args:
             specs: what ``perl_bringup.stack.resolve`` returned.
             environment: of the processes.
-            quiet: do not pass on what the processes say.
+            output: takes every line; standard output and standard error if None.
         """
         self._specs = tuple(specs)
         self._environment = environment_of_stack(environment)
-        self._quiet = quiet
         self._children: list[Child] = []
         self._ready: set[str] = set()
         self._events: queue.SimpleQueue[Ending | None] = queue.SimpleQueue()
         self._ending: Ending | None = None
         self._stopping = False
-        self._output = threading.Lock()
+        self._streams = {'out': output or sys.stdout, 'err': output or sys.stderr}
+        self._writing = threading.Lock()
 
     def __enter__(self) -> Self:
         """Return itself; ``start`` starts."""
@@ -183,21 +183,20 @@ class Runner:
         if spec.ready and stream == 'out' and line.startswith(spec.ready):
             self._ready.add(spec.name)
             self._events.put(None)
-        if not self._quiet:
-            self._write(sys.stdout if stream == 'out' else sys.stderr, f'[{child.name}] {line}')
+        self._write(stream, f'[{child.name}] {line}')
 
     def _mourn(self, child: Child) -> None:
         if not self._stopping:
             self._events.put(Ending(child.obituary(), 1))
 
     def _say(self, line: str) -> None:
-        self._write(sys.stderr, line)
+        self._write('err', line)
 
-    def _write(self, stream: object, line: str) -> None:
+    def _write(self, stream: Stream, line: str) -> None:
         # A closed terminal must not keep the stack from being stopped.
-        with self._output, contextlib.suppress(OSError, ValueError):
-            stream.write(line + '\n')
-            stream.flush()
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            self._streams[stream].write(line + '\n')
+            self._streams[stream].flush()
 
 
 @contextlib.contextmanager

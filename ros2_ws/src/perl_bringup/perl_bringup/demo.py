@@ -1,0 +1,142 @@
+"""``python -m perl_bringup.demo``: goals for the emulated arm, and figures of its bag."""
+
+import argparse
+from collections.abc import Sequence
+import math
+import os
+from pathlib import Path
+import random
+import sys
+import time
+
+from perl_core.errors import PerlError
+from perl_replay.evaluation import evaluate_bag
+from perl_replay.report import print_report
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from perl_bringup.arguments import EMULATED_ROBOT_IP
+from perl_bringup.claim import Claim
+from perl_bringup.reach_client_node import ReachClient, ReachReport
+from perl_bringup.reach_goals import ReachGoal, draw_goals
+from perl_bringup.runner import Ending, Runner, environment_of_stack, signals_end
+from perl_bringup.stack import resolve
+
+ARMED_TIMEOUT_S = 60.0
+LAST_FREE_DOMAIN = 101
+"""Above it, the ports of a ROS domain collide with Linux's ephemeral ports."""
+
+
+def main() -> int:
+    """Run the demo; return 0 if every goal was reached and nothing stopped."""
+    options = _parser().parse_args()
+    os.environ.setdefault('ROS_DOMAIN_ID', str(random.randint(1, LAST_FREE_DOMAIN)))
+    os.environ.update(environment_of_stack(os.environ))
+    console = Console(stderr=True, highlight=False)
+    try:
+        return _run(options, console)
+    except PerlError as error:
+        console.print(f'demo: {error}', style='bold red', markup=False)
+        return 1
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    bag = (options.bag or Path('bags') / time.strftime('demo_%Y%m%d_%H%M%S')).absolute()
+    specs = resolve(
+        {
+            'use_mock_hardware': 'true',
+            'robot_ip': options.address,
+            'bundle': options.bundle or '',
+            'record': 'true',
+            'bag': str(bag),
+        }
+    )
+    claim = Claim(options.address, os.environ)
+    console.print(f'drawing {options.goals} goals', markup=False)
+    goals = draw_goals(options.goals, options.seed)
+    bag.parent.mkdir(parents=True, exist_ok=True)
+    log = bag.with_name(bag.name + '.log')
+    with log.open('w') as output:
+        runner = Runner(specs, os.environ, output=output)
+        with signals_end(runner):
+            with runner:
+                ending = _send_goals(runner, goals, console)
+            console.print('stopped; reading the bag', markup=False)
+    claim.release()
+    return _judge(bag, log, ending, console)
+
+
+def _send_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) -> Ending | None:
+    """Return why the stack ended before the goals did, or None."""
+    console.print('starting the emulated arm, recorder, monitor and controller', markup=False)
+    if runner.start() is not None:
+        return runner.poll()
+    with ReachClient(lambda: runner.poll() is not None) as client:
+        if not client.wait_until_armed(ARMED_TIMEOUT_S):
+            return runner.poll()
+        with _progress(console) as progress:
+            task = progress.add_task('reaching', total=len(goals), note='')
+            for number, goal in enumerate(goals, start=1):
+                report = client.reach(
+                    goal,
+                    lambda feedback: progress.update(
+                        task, note=f'{feedback.position_error_m * 1e3:.0f} mm to go'
+                    ),
+                )
+                if report is None:
+                    return runner.poll()
+                progress.update(task, advance=1, note='')
+                progress.console.print(_line(number, len(goals), report), markup=False)
+    return runner.poll()
+
+
+def _judge(bag: Path, log: Path, ending: Ending | None, console: Console) -> int:
+    """Print the figures and return the exit code."""
+    if ending is not None:
+        console.print(f'demo: {ending.sentence}', style='bold red', markup=False)
+        console.print(f'demo: what the processes said is in {log}', markup=False)
+    evaluation = evaluate_bag(bag)
+    print_report(evaluation)
+    return 0 if evaluation.ok and ending is None else 1
+
+
+def _line(number: int, count: int, report: ReachReport) -> str:
+    return (
+        f'goal {number:2d} of {count}: {report.outcome.lower():9s} '
+        f'{report.position_error_m * 1e3:6.1f} mm {math.degrees(report.rotation_error_rad):5.1f} '
+        f'deg {report.duration_s:5.2f} s  {report.message}'
+    )
+
+
+def _progress(console: Console) -> Progress:
+    """Return a bar on a terminal; elsewhere only the lines of the goals are shown."""
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('{task.fields[note]}'),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python -m perl_bringup.demo',
+        description='Reach goals with the emulated UR5e through the whole stack, and print the '
+        'figures of the bag that was recorded; the last line is one JSON object.',
+    )
+    parser.add_argument('--goals', type=int, default=20, help='how many (default 20)')
+    parser.add_argument('--seed', type=int, help='of the goals (default: one no training saw)')
+    parser.add_argument(
+        '--address', default=EMULATED_ROBOT_IP, help='of the emulated arm (default %(default)s)'
+    )
+    parser.add_argument('--bag', type=Path, help='folder to record to (default bags/demo_<time>)')
+    parser.add_argument('--bundle', help='folder of the policy (default: the shipped one)')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())
