@@ -33,13 +33,17 @@ def _not_finite(numbers: np.ndarray | float) -> str | None:
     return None if np.isfinite(numbers).all() else f'an argument that is not finite: {numbers}'
 
 
+def _within(number: float, bounds: tuple[float, float]) -> float:
+    # A number that is none becomes the lower bound.
+    return min(max(bounds[0], number), bounds[1])
+
+
 def _servo_j(script: ScriptMachine) -> None:
     registers = script.registers
     target_rad = registers.vector()
-    lookahead_s = float(np.clip(registers.double(9), *LOOKAHEAD_RANGE_S))
-    gain = float(np.clip(registers.double(10), *GAIN_RANGE))
-    reason = target_violation(target_rad) or _not_finite(lookahead_s) or _not_finite(gain)
-    if _accepts(script, reason):
+    lookahead_s = _within(registers.double(9), LOOKAHEAD_RANGE_S)
+    gain = _within(registers.double(10), GAIN_RANGE)
+    if _accepts(script, target_violation(target_rad)):
         script.keep_doing(lambda: script.arm.servo_j(target_rad, lookahead_s, gain))
 
 

@@ -16,7 +16,7 @@ CONTROL_SCRIPT_END = b'# NODE_CONTROL_LOOP_ENDS\nend\n'
 too."""
 MAX_SCRIPT_BYTES = 1 << 20
 """Own choice: twenty times ur_rtde's largest script."""
-_OFFSET = re.compile(rb'# int register offset\n\s*(?:global\s+)?[^\n]*?(\d+)')
+_OFFSET = re.compile(rb'# int register offset\n(\d+)')
 _OPENING = re.compile(rb'\s*(?:def|sec|thread|if|while|for)\b')
 _CLOSING = re.compile(rb'\s*end\b')
 
