@@ -26,8 +26,10 @@ def print_report(evaluation: Evaluation, stream: TextIO | None = None) -> None:
     """
     output: TextIO = sys.stdout if stream is None else stream
     console = Console(file=output, width=None if output.isatty() else _WIDTH, highlight=False)
+    console.print(Text(f'Goals of {evaluation.bag}'))
     console.print(_goal_table(evaluation))
     console.print(_summary_table(evaluation))
+    console.print(Text(_loop_line(evaluation)))
     console.print(_timing_table(evaluation))
     for event in evaluation.safety.events:
         reasons = ', '.join(event.reasons)
@@ -40,7 +42,7 @@ def print_report(evaluation: Evaluation, stream: TextIO | None = None) -> None:
 
 def _goal_table(evaluation: Evaluation) -> Table:
     """Return one row a goal."""
-    table = Table(title=f'Goals of {evaluation.bag}', title_justify='left')
+    table = Table()
     for heading in ('goal', 'outcome', 'position mm', 'rotation deg', 'time s', 'path m',
                     'equiv. %', 'stand. %', 'gate mean', 'gate max'):
         table.add_column(heading, justify='left' if heading == 'outcome' else 'right')
@@ -74,7 +76,7 @@ def _goal_cells(goal: GoalFigures) -> list[str]:
 def _summary_table(evaluation: Evaluation) -> Table:
     """Return the figures over all goals, and what the safety layers did."""
     summary, safety = evaluation.summary, evaluation.safety
-    table = Table(show_header=False, title='Summary', title_justify='left')
+    table = Table(show_header=False)
     rows = (
         ('goals reached', f'{summary.reached} of {summary.goals}, {summary.failed} failed'),
         ('final position error (mean, max)',
@@ -102,15 +104,20 @@ def _summary_table(evaluation: Evaluation) -> Table:
     return table
 
 
-def _timing_table(evaluation: Evaluation) -> Table:
-    """Return the loop's timing."""
+def _loop_line(evaluation: Evaluation) -> str:
+    """Return the loop's counters."""
     timing = evaluation.timing
-    title = (
+    return (
         f'Control loop: {timing.ticks} ticks ({timing.ticks_not_recorded} not recorded), '
         f'{timing.overruns} overruns, {timing.skipped} skipped, '
         f'{timing.policy_misses} policy misses'
     )
-    table = Table(title=title, title_justify='left')
+
+
+def _timing_table(evaluation: Evaluation) -> Table:
+    """Return the loop's timing."""
+    timing = evaluation.timing
+    table = Table()
     table.add_column('us')
     for heading in ('mean', 'p50', 'p99', 'p99.9', 'max'):
         table.add_column(heading, justify='right')
