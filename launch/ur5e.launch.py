@@ -93,6 +93,7 @@ def action_of(spec: ProcessSpec) -> ExecuteProcess:
         arguments=list(spec.arguments),
         parameters=[*spec.parameter_files, dict(spec.parameters)],
         ros_arguments=['--log-level', spec.log_level],
+        exec_name=spec.name,
         prefix=' '.join(DIE_WITH_LAUNCH),
         output='screen',
         on_exit=ended,

@@ -9,7 +9,7 @@ from perl_bringup.stack import ProcessSpec
 import pytest
 
 HERE = Path(__file__).parent
-DOMAIN = '150'
+DOMAIN = str(150 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]) % 3)
 
 
 @pytest.fixture

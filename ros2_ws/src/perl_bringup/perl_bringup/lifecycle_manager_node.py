@@ -9,7 +9,6 @@ from collections.abc import Callable
 import signal
 import sys
 import time
-from typing import Any
 
 from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -56,8 +55,8 @@ class LifecycleManager(Node):
         super().__init__('perl_lifecycle_manager')
         self._stop_requests = stop_requests
         self.autostart = bool(self.declare_parameter('autostart', True).value)
-        names: Any = self.declare_parameter('node_names', Parameter.Type.STRING_ARRAY).value
-        self._names: tuple[str, ...] = tuple(names or ())
+        names = self.declare_parameter('node_names', Parameter.Type.STRING_ARRAY)
+        self._names = tuple(names.get_parameter_value().string_array_value)
         if not self._names:
             raise ConfigError('node_names must list the lifecycle nodes to lead; it is empty')
         self._timeouts_s = {name: self._timeout_s(name) for name in _TIMEOUTS_S}
