@@ -6,6 +6,7 @@ callback delays it.
 """
 
 import math
+import os
 import signal
 import sys
 from types import FrameType
@@ -55,11 +56,6 @@ class _Session(NamedTuple):
     link: UrLink
     monitor: Monitor
     heartbeat: HeartbeatWriter
-
-    def close(self) -> None:
-        """Let the next monitor beat, and disconnect."""
-        self.heartbeat.close()
-        self.link.close()
 
 
 class MonitorNode(LifecycleNode):
@@ -114,7 +110,10 @@ class MonitorNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Disconnect."""
         del state
-        self.close()
+        self.end()
+        session, self._session = self._session, None
+        if session is not None:
+            session.link.close()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -125,12 +124,11 @@ class MonitorNode(LifecycleNode):
         """Stop watching and disconnect; the node may be configured again."""
         return self.on_cleanup(state)
 
-    def close(self) -> None:
-        """End everything that configure and activate began."""
+    def end(self) -> None:
+        """End the watch and free the heartbeat, at once; the link is left to the kernel."""
         self._end_watch()
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        if self._session is not None:
+            self._session.heartbeat.close()
 
     def _open(self) -> _Session:
         """Return a session, or raise PerlError with nothing left open."""
@@ -231,28 +229,46 @@ def _kinematics(path: str) -> Kinematics:
     return load_calibration(path).kinematics() if path else Kinematics()
 
 
-def _exit_once(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Leave the main thread wherever it is; a second signal does not disturb the end."""
+class _Signalled(BaseException):
+    """SIGTERM or SIGINT; leaves the main thread wherever it is, even inside a callback."""
+
+
+def _end_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Begin the end; a second signal does not disturb it."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    sys.exit(0)
+    raise _Signalled
 
 
-def main() -> None:
-    """Run the node until SIGTERM, SIGINT or the death of the watch (exit status 1)."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit_once)
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = MonitorNode()
+def _spin() -> int:
+    """Run the node until a signal (0) or the death of the watch (1)."""
+    node = None
     try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        node = MonitorNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not node.failed:
             executor.spin_once(timeout_sec=0.1)
+    except _Signalled:
+        return 0
     finally:
-        node.close()
+        if node is not None:
+            node.end()
         rclpy.try_shutdown()
-    sys.exit(1)
+    return 1
+
+
+def main() -> NoReturn:
+    """Run the node; exit status 0 after SIGTERM or SIGINT, 1 if the watch died."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end_once)
+    status = _spin()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: the destructor of ur_rtde's client sleeps for half a second; the kernel closes
+    # its socket at once.
+    os._exit(status)
 
 
 if __name__ == '__main__':

@@ -78,9 +78,14 @@ class UrLink:
     def reconnect(self) -> None:
         """Try to get the stream back after it was lost.
 
+        A connection that only stalls is left alone: it may come back by itself, ur_rtde gives it
+        up after 2.5 s, and to reconnect one that still lives blocks for ever.
+
         Raises:
             RobotError: the robot does not answer.
         """
+        if self._receive.isConnected():
+            return
         require_stream(self._robot_ip)
         try:
             self._receive.reconnect()
