@@ -44,7 +44,7 @@ class EquivariantTrunk(nn.Module):
         shape, geometry = self.shape, self.geometry(inputs)
         outputs = self.mlps(geometry.invariants)
         if not shape.vectors:
-            return TrunkOutput(inputs.new_zeros(len(inputs), 0, 3), outputs)
+            return TrunkOutput(inputs.new_zeros(inputs.shape[0], 0, 3), outputs)
         basis = self.geometry.basis(geometry)
         coefficients = outputs[:, shape.scalars :].unflatten(1, (shape.vectors, -1))
         return TrunkOutput(coefficients @ basis, outputs[:, : shape.scalars])

@@ -74,7 +74,7 @@ class Invariants(nn.Module):
         """Return the geometry of inputs in the contract's units, shape (batch, 3 * vectors)."""
         vectors = inputs * self.inverse_scale
         if self._fixed:
-            vectors = torch.cat((vectors, self.fixed.expand(len(vectors), -1)), dim=1)
+            vectors = torch.cat((vectors, self.fixed.expand(vectors.shape[0], -1)), dim=1)
         left, right = vectors @ self.cross_first, vectors @ self.cross_second
         one, two = (left * right).chunk(2, dim=1)
         crosses = one - two

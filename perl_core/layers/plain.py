@@ -48,6 +48,6 @@ class PlainTrunk(nn.Module):
         directions = vectors / (lengths + 0.05).unsqueeze(-1)
         outputs = self.mlps(torch.cat((scaled, directions.flatten(1), log_norms(lengths)), dim=1))
         if not self.shape.vectors:
-            return TrunkOutput(inputs.new_zeros(len(inputs), 0, 3), outputs)
+            return TrunkOutput(inputs.new_zeros(inputs.shape[0], 0, 3), outputs)
         vectors = outputs[:, self.shape.scalars :].unflatten(1, (-1, 3))
         return TrunkOutput(vectors, outputs[:, : self.shape.scalars])

@@ -51,7 +51,7 @@ class RelaxedTrunk(nn.Module):
         features = torch.cat((geometry.invariants, inputs * self.inverse_scale), dim=1)
         outputs = self.mlps(features)
         if not shape.vectors:
-            return TrunkOutput(inputs.new_zeros(len(inputs), 0, 3), outputs)
+            return TrunkOutput(inputs.new_zeros(inputs.shape[0], 0, 3), outputs)
         coefficients = outputs[:, shape.scalars :].unflatten(1, (shape.vectors, self.basis_size))
         vectors = coefficients[..., :-3] @ self.geometry.basis(geometry) + coefficients[..., -3:]
         return TrunkOutput(vectors, outputs[:, : shape.scalars])
