@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import ctypes
 import os
 import selectors
 import signal
@@ -24,13 +25,18 @@ def emulator(address: str, *options: str) -> Iterator[subprocess.Popen]:
     """
     process = subprocess.Popen(
         [sys.executable, '-m', 'perl_sim.ur_controller', '--address', address, *options],
-        stdout=subprocess.PIPE, start_new_session=True,
+        stdout=subprocess.PIPE, start_new_session=True, preexec_fn=_die_with_the_tests,
     )
     try:
         _await_ready(process, address)
         yield process
     finally:
         _end(process)
+
+
+def _die_with_the_tests() -> None:
+    pr_set_pdeathsig = 1  # linux/prctl.h
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _await_ready(process: subprocess.Popen, address: str) -> None:

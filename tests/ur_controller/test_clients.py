@@ -185,3 +185,32 @@ def test_stop_script_ends_the_program(control, receive):
     assert not control.servoJ(HOME_RAD.tolist(), *SERVO)
     assert control.reuploadScript()
     assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
+
+
+def test_tool_commands(control, receive):
+    assert control.moveJ(HOME_RAD.tolist(), 2.0, 5.0)
+    time.sleep(0.2)
+    start = np.array(receive.getActualTCPPose())
+    target = start + np.array((0.0, 0.1, -0.05, 0.0, 0.0, 0.0))
+    assert control.moveL(target.tolist(), 0.5, 2.0)
+    assert wait_until(
+        lambda: np.abs(np.array(receive.getActualTCPPose())[:3] - target[:3]).max() < 1e-3)
+    assert control.speedL([0.0, -0.1, 0.0, 0.0, 0.0, 0.0], 1.0, 0.1)
+    assert wait_until(lambda: abs(receive.getActualTCPSpeed()[1] + 0.1) < 0.01)
+    assert control.speedStop()
+    # Near a turn of pi the rotation vector has two signs: keep to one.
+    here = np.concatenate((receive.getActualTCPPose()[:3], start[3:]))
+    for share in np.linspace(0.0, 1.0, 200):
+        begin = control.initPeriod()
+        assert control.servoL((here + share * (start - here)).tolist(), *SERVO)
+        control.waitPeriod(begin)
+    assert wait_until(
+        lambda: np.abs(np.array(receive.getActualTCPPose())[:3] - start[:3]).max() < 2e-3)
+    assert control.servoStop()
+    joints_rad = control.getInverseKinematics(target.tolist(), HOME_RAD.tolist())
+    pose = Kinematics().tool_pose(np.array(joints_rad))
+    np.testing.assert_allclose(pose.position_m, target[:3], atol=1e-5)
+    assert control.getInverseKinematicsHasSolution(target.tolist())
+    assert not control.getInverseKinematicsHasSolution([3.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    assert control.isPoseWithinSafetyLimits(target.tolist())
+    assert control.moveJ_IK(start.tolist(), 1.0, 2.0)

@@ -6,7 +6,7 @@ import math
 import mujoco
 import numpy as np
 from perl_core.contract import JOINT_NAMES
-from perl_core.errors import ConfigError
+from perl_core.errors import ConfigError, RobotError
 from perl_sim.robots.ur5e import (
     JOINT_RANGE_RAD,
     MAX_JOINT_SPEED_RAD_S,
@@ -95,6 +95,10 @@ class Arm:
         """Whether the reference rests and no motion is left to do."""
         return self.motion.done and not self.reference.velocity_rad_s.any()
 
+    def begin(self, motion: Motion) -> None:
+        """Leave the present motion for this one."""
+        self.motion = motion
+
     def servo_j(self, target_rad: np.ndarray, lookahead_s: float, gain: float) -> None:
         """Follow this target; arguments as of servoJ."""
         motion = self.motion
@@ -140,13 +144,17 @@ class Arm:
         Returns:
             What calls for a protective stop, or None.
         """
-        before = self.reference.velocity_rad_s
-        self.reference = self.motion.step(self.reference, speed_fraction)
-        self.reference_acceleration_rad_s2 = (self.reference.velocity_rad_s - before) / TICK_S
+        before_rad_s, failure = self.reference.velocity_rad_s, None
+        try:
+            self.reference = self.motion.step(self.reference, speed_fraction)
+        except RobotError as error:
+            failure = str(error)
+        change_rad_s = self.reference.velocity_rad_s - before_rad_s
+        self.reference_acceleration_rad_s2 = change_rad_s / TICK_S
         self._data.ctrl[self._drive_index] = drive_command(*self.reference)
         mujoco.mj_step(self._model, self._data)
         self._past_rad.appendleft(self.position_rad)
-        return self._violation()
+        return failure or self._violation()
 
     def _violation(self) -> str | None:
         position_rad, velocity_rad_s = self.position_rad, self.velocity_rad_s

@@ -21,6 +21,7 @@ from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_commands import COMMANDS
 from perl_sim.ur_controller.script_machine import ScriptMachine
 from perl_sim.ur_controller.script_server import Program, ScriptSession
+from perl_sim.ur_controller.script_tool_commands import TOOL_COMMANDS
 from perl_sim.ur_controller.tool import Tool
 
 BUILD_NUMBER = 1234
@@ -95,7 +96,9 @@ class Emulator:
             local_mode=config.local_mode,
         )
         self._tool = Tool()
-        self._script = ScriptMachine(self.controller, self._tool, self._values, COMMANDS)
+        self._script = ScriptMachine(
+            self.controller, self._tool, self._values, {**COMMANDS, **TOOL_COMMANDS}
+        )
         self._rtde = RtdeServer(self._values, config.version)
         if config.protective_stop:
             self.controller.protective_stop('asked for at start')

@@ -9,7 +9,12 @@ import logging
 import numpy as np
 from perl_sim.ur_controller.arm import target_violation
 from perl_sim.ur_controller.motions import TICK_S
-from perl_sim.ur_controller.script_machine import Command, ScriptMachine
+from perl_sim.ur_controller.script_machine import (
+    Command,
+    ImpossibleTargetError,
+    ScriptError,
+    ScriptMachine,
+)
 
 LOOKAHEAD_RANGE_S = (0.03, 0.2)
 """Source: UR script manual, servoj."""
@@ -23,53 +28,61 @@ MAX_DECELERATION_RAD_S2 = 40.0
 _LOG = logging.getLogger(__name__)
 
 
-def _accepts(script: ScriptMachine, reason: str | None) -> bool:
+def require_finite(numbers: np.ndarray | float) -> None:
+    """Raise ImpossibleTargetError unless all numbers are finite."""
+    if not np.isfinite(numbers).all():
+        raise ImpossibleTargetError(f'an argument that is not finite: {numbers}')
+
+
+def require_target(joints_rad: np.ndarray) -> None:
+    """Raise ImpossibleTargetError unless the arm can have these joint angles."""
+    reason = target_violation(joints_rad)
     if reason:
-        script.controller.protective_stop(reason)
-    return reason is None
+        raise ImpossibleTargetError(reason)
 
 
-def _not_finite(numbers: np.ndarray | float) -> str | None:
-    return None if np.isfinite(numbers).all() else f'an argument that is not finite: {numbers}'
+def servo_arguments(script: ScriptMachine) -> tuple[float, float]:
+    """Return lookahead_time [s] and gain of servoJ and servoL, within their ranges."""
+    lookahead_s, gain = script.registers.double(9), script.registers.double(10)
+    # The order of max and min turns a number that is none into the lower bound.
+    return (
+        min(max(LOOKAHEAD_RANGE_S[0], lookahead_s), LOOKAHEAD_RANGE_S[1]),
+        min(max(GAIN_RANGE[0], gain), GAIN_RANGE[1]),
+    )
 
 
-def _within(number: float, bounds: tuple[float, float]) -> float:
-    # A number that is none becomes the lower bound.
-    return min(max(bounds[0], number), bounds[1])
-
-
-def _servo_j(script: ScriptMachine) -> None:
+def move_to_joints(script: ScriptMachine, target_rad: np.ndarray) -> None:
+    """Do moveJ with the speed, acceleration and asynchronous flag in the registers."""
     registers = script.registers
-    target_rad = registers.vector()
-    lookahead_s = _within(registers.double(9), LOOKAHEAD_RANGE_S)
-    gain = _within(registers.double(10), GAIN_RANGE)
-    if _accepts(script, target_violation(target_rad)):
-        script.keep_doing(lambda: script.arm.servo_j(target_rad, lookahead_s, gain))
-
-
-def _speed_j(script: ScriptMachine) -> None:
-    velocity_rad_s = script.registers.vector()
-    acceleration_rad_s2 = script.registers.double(6)
-    if _accepts(script, _not_finite(np.append(velocity_rad_s, acceleration_rad_s2))):
-        script.keep_doing(lambda: script.arm.speed_j(velocity_rad_s, acceleration_rad_s2))
+    require_target(target_rad)
+    require_finite(registers.vector(6, 2))
+    speed_rad_s = max(registers.double(6), MIN_SPEED_RAD_S)
+    acceleration_rad_s2 = registers.double(7)
+    script.waypoint_rad = target_rad
+    script.move(
+        lambda: script.arm.move_j(target_rad, speed_rad_s, acceleration_rad_s2),
+        asynchronous=bool(registers.integer(1)),
+    )
 
 
 def _move_j(script: ScriptMachine) -> None:
-    registers = script.registers
-    target_rad, asynchronous = registers.vector(), bool(registers.integer(1))
-    speed_rad_s = max(registers.double(6), MIN_SPEED_RAD_S)
-    acceleration_rad_s2 = registers.double(7)
-    reason = target_violation(target_rad) or _not_finite(registers.vector(6, 2))
-    if _accepts(script, reason):
-        script.waypoint_rad = target_rad
-        script.move(
-            lambda: script.arm.move_j(target_rad, speed_rad_s, acceleration_rad_s2), asynchronous
-        )
+    move_to_joints(script, script.registers.vector())
+
+
+def _servo_j(script: ScriptMachine) -> None:
+    target_rad, arguments = script.registers.vector(), servo_arguments(script)
+    require_target(target_rad)
+    script.keep_doing(lambda: script.arm.servo_j(target_rad, *arguments))
+
+
+def _speed_j(script: ScriptMachine) -> None:
+    velocity_rad_s, acceleration_rad_s2 = script.registers.vector(), script.registers.double(6)
+    require_finite(np.append(velocity_rad_s, acceleration_rad_s2))
+    script.keep_doing(lambda: script.arm.speed_j(velocity_rad_s, acceleration_rad_s2))
 
 
 def _stop(script: ScriptMachine, deceleration: float, linear: bool, asynchronous: bool) -> None:
-    if not _accepts(script, _not_finite(deceleration)):
-        return
+    require_finite(deceleration)
     if linear:
         reference = script.arm.reference
         deceleration = script.tool.joint_deceleration(*reference, deceleration)
@@ -95,24 +108,23 @@ def _stop_j_or_l(script: ScriptMachine) -> None:
 
 def _set_watchdog(script: ScriptMachine) -> None:
     rate_hz = script.registers.double(0)
-    if np.isfinite(rate_hz) and rate_hz > 0.0:
-        script.set_watchdog(max(1, round(1.0 / (rate_hz * TICK_S))))
-    else:
-        script.controller.stop_program(f'setWatchdog needs a rate above 0 Hz; got {rate_hz}')
+    if not (np.isfinite(rate_hz) and rate_hz > 0.0):
+        raise ScriptError(f'setWatchdog needs a rate above 0 Hz; got {rate_hz}')
+    script.set_watchdog(max(1, round(1.0 / (rate_hz * TICK_S))))
 
 
 def _set_payload(script: ScriptMachine) -> None:
     mass_kg, *centre_m = script.registers.vector(0, 4).tolist()
-    if _accepts(script, _not_finite(np.array((mass_kg, *centre_m)))):
-        script.values['payload'] = (mass_kg,)
-        script.values['payload_cog'] = tuple(centre_m)
-        script.arm.compensate_payload(mass_kg)
+    require_finite(np.array((mass_kg, *centre_m)))
+    script.values['payload'] = (mass_kg,)
+    script.values['payload_cog'] = tuple(centre_m)
+    script.arm.compensate_payload(mass_kg)
 
 
 def _set_tcp(script: ScriptMachine) -> None:
     offset = script.registers.vector()
-    if _accepts(script, _not_finite(offset)):
-        script.tool.mount(offset)
+    require_finite(offset)
+    script.tool.mount(offset)
 
 
 def _protective_stop(script: ScriptMachine) -> None:
@@ -151,8 +163,8 @@ def _tcp_pose(script: ScriptMachine) -> None:
 def _tcp_pose_of(script: ScriptMachine) -> None:
     # The tool offset in doubles 6 to 11 is not read: ur_rtde 1.6.5 leaves stale numbers there.
     joints_rad = script.registers.vector()
-    if _accepts(script, _not_finite(joints_rad)):
-        script.registers.write_vector(script.tool.pose(joints_rad))
+    require_finite(joints_rad)
+    script.registers.write_vector(script.tool.pose(joints_rad))
 
 
 def _is_steady(script: ScriptMachine) -> None:

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 
 import numpy as np
+from perl_core.errors import PerlError
 from perl_sim.ur_controller.arm import Arm
 from perl_sim.ur_controller.controller import Controller, RuntimeState
 from perl_sim.ur_controller.rtde_variables import Values
@@ -19,6 +20,14 @@ STOP_SCRIPT = 255
 READY, DONE = 1, 2
 
 _LOG = logging.getLogger(__name__)
+
+
+class ImpossibleTargetError(PerlError):
+    """Where the arm cannot go: the answer is a protective stop, as on the robot."""
+
+
+class ScriptError(PerlError):
+    """What the script cannot do: the answer is the end of the program, as on the robot."""
 
 
 class Registers:
@@ -212,16 +221,22 @@ class ScriptMachine:
 
     def _run(self, word: int) -> None:
         command = self._commands.get(word)
-        if command is None:
-            self.controller.stop_program(
-                f'command {word} is not emulated; known: '
-                f'{", ".join(known.name for known in self._commands.values())}'
-            )
-        elif command.every_step:
-            command.run(self)
-            self.registers.write_integer(0, READY)
-        elif not self._executing:
-            self._executing = True
-            command.run(self)
-            if not self._blocked:
-                self.registers.write_integer(0, DONE)
+        try:
+            if command is None:
+                known = ', '.join(known.name for known in self._commands.values())
+                raise ScriptError(f'command {word} is not emulated; known: {known}')
+            if command.every_step:
+                command.run(self)
+                self.registers.write_integer(0, READY)
+            elif not self._executing:
+                self._run_once(command)
+        except ImpossibleTargetError as error:
+            self.controller.protective_stop(str(error))
+        except ScriptError as error:
+            self.controller.stop_program(str(error))
+
+    def _run_once(self, command: Command) -> None:
+        self._executing = True
+        command.run(self)
+        if not self._blocked:
+            self.registers.write_integer(0, DONE)
