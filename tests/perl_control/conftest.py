@@ -1,6 +1,10 @@
 import itertools
+import json
 import os
 from pathlib import Path
+import signal
+import subprocess
+import sys
 import time
 from typing import NamedTuple
 
@@ -10,10 +14,12 @@ from perl_control.mailbox import Mailbox, Mode, Orders
 from perl_control.pacing import Pacer, Wake
 from perl_control.policy_runner import PolicyRunner
 from perl_control.robots.loopback import LoopbackRobot
-from perl_control.telemetry import TelemetryRing
+from perl_control.shared_memory import mailbox_path, telemetry_path
+from perl_control.telemetry import RECORD, TelemetryRing
 from perl_control.telemetry_writer import TelemetryWriter
 from perl_control.watch import Watch
 from perl_core.contract import OBSERVATION, Contract, slice_bounds
+from perl_core.errors import PolicyError, RobotError
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.rotation import rotation_from_vector
 from perl_safety.filter import SafetyFilter
@@ -47,7 +53,9 @@ class ToyPolicy:
             4.0 * observation[AT['position_error_base_m']],
             1.5 * observation[AT['rotation_error_base_rad']],
         ])
-        return ToyOutput(np.full(6, np.nan) if self.broken else action, 0.25, 1)
+        if self.broken:
+            raise PolicyError('the toy is broken')
+        return ToyOutput(action, 0.25, 1)
 
 
 class ToyMonitor:
@@ -124,3 +132,113 @@ class Rig:
 @pytest.fixture
 def rig():
     return Rig(Path('/dev/shm'))
+
+
+@pytest.fixture(scope='session')
+def toy_bundle(tmp_path_factory):
+    """A bundle whose twist is proportional to the error."""
+    import torch
+    from torch import nn
+
+    from perl_core.bundle.export import Description, export_bundle
+    from perl_core.bundle.manifest import TrainedCalibration, Training
+    from perl_core.kinematics import UR5E_NOMINAL
+
+    torch.set_num_threads(1)
+
+    def squash(vector):
+        return vector / (1.0 + vector.square().sum(-1, keepdim=True)).sqrt()
+
+    class Actor(nn.Module):
+        def forward(self, observation):
+            pull = squash(6.0 * observation[:, 3:6])
+            turn = squash(2.0 * observation[:, 12:15])
+            return torch.cat((pull, turn), -1)
+
+    class Gate(nn.Module):
+        def forward(self, observation):
+            return 0.25 + 0.0 * observation[:, 0]
+
+    folder = tmp_path_factory.mktemp('bundles') / 'toy'
+    description = Description(
+        contract=CONTRACT,
+        training=Training(
+            agent='toy', agent_config={}, environment='toy', environment_config={}, seed=0,
+            steps=0, git_hash='0' * 40, command='none',
+        ),
+        calibration=TrainedCalibration(content_sha256='0' * 64, dh_parameters=UR5E_NOMINAL),
+        evaluation={},
+    )
+    observations = np.random.default_rng(0).normal(size=(4, 39)).astype(np.float32)
+    parts = {'actor_equivariant': Actor(), 'actor_standard': Actor(), 'gate': Gate()}
+    export_bundle(parts, folder, description, observations)
+    return folder
+
+
+class LoopChild:
+    """The loop's process, led by the test in the node's place."""
+
+    def __init__(self, robot_ip, bundle, **config):
+        config = {'robot_ip': robot_ip, 'bundle': str(bundle), 'require_monitor': False, **config}
+        self.robot_ip = robot_ip
+        self.process = subprocess.Popen(
+            [sys.executable, '-m', 'perl_control.loop', '-'], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        self.process.stdin.write(json.dumps(config))
+        self.process.stdin.close()
+        self.orders = Orders()
+        self.records = np.zeros(0, dtype=RECORD)
+
+    def event(self):
+        return json.loads(self.process.stdout.readline() or '{}')
+
+    def ready(self):
+        for _ in range(2):
+            event = self.event()
+            if event.get('event') == 'error':
+                raise RobotError(event['message'])
+        assert event['event'] == 'ready', event
+        self.mailbox = Mailbox.open(mailbox_path(self.robot_ip))
+        self.ring = TelemetryRing.open(telemetry_path(self.robot_ip))
+        return self
+
+    def order(self, **changes):
+        self.orders = self.orders._replace(heartbeat_ns=time.monotonic_ns(), **changes)
+        self.mailbox.write(self.orders)
+
+    def run(self, duration_s, until=lambda record: False):
+        """Beat and collect for a while, at most until a record is as wanted."""
+        end_s, parts = time.monotonic() + duration_s, [self.records[:0]]
+        while time.monotonic() < end_s:
+            self.order()
+            parts.append(self.ring.drain().records)
+            if len(parts[-1]) and until(parts[-1][-1]):
+                break
+            time.sleep(0.01)
+        self.records = np.concatenate(parts)
+        return self.records
+
+    def kill(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def start_loop(toy_bundle):
+    children = []
+
+    def start(robot_ip, bundle=toy_bundle, **config):
+        children.append(LoopChild(robot_ip, bundle, **config))
+        return children[-1]
+
+    try:
+        yield start
+    finally:
+        for child in children:
+            child.kill()
+            mailbox_path(child.robot_ip).unlink(missing_ok=True)
+            telemetry_path(child.robot_ip).unlink(missing_ok=True)

@@ -10,10 +10,9 @@ PERIOD_NS = 2_000_000
 @given(st.lists(st.integers(min_value=0, max_value=20_000_000), max_size=50))
 def test_deadlines_stay_on_the_grid_and_every_one_is_worked_or_counted(durations_ns):
     pacer = Pacer(PERIOD_NS * 1e-9, start_ns=0)
-    now_ns, worked = 0, 0
-    for duration_ns in durations_ns:
+    now_ns = 0
+    for worked, duration_ns in enumerate(durations_ns, start=1):
         deadline_ns = pacer.advance(now_ns)
-        worked += 1
         assert deadline_ns % PERIOD_NS == 0
         assert deadline_ns == (worked + pacer.skipped) * PERIOD_NS
         assert now_ns - deadline_ns < PERIOD_NS, 'a deadline that was passed over was not skipped'

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from perl_core.action import Command
-from perl_core.errors import RobotError
+from perl_core.errors import PolicyError, RobotError
 from perl_core.kinematics import Pose
 from perl_core.robot_state import RUNTIME_PLAYING, RobotState
 from perl_safety.filter import SafetyFilter
@@ -139,11 +139,12 @@ class ControlLoop:
         if orders.goal_sequence != self._goal_sequence:
             self._take_goal(orders)
         if runner.due:
-            decision = runner.decide(state, self._goal)
-            telemetry.decision(decision)
-            if not decision.finite:
+            try:
+                decision = runner.decide(state, self._goal)
+            except PolicyError:
                 self._parts.safety.stop('policy_not_finite')
                 return None
+            telemetry.decision(decision)
             runner.begin_period(decision, self._command, orders.speed_scale)
         return runner.next_target()
 

@@ -86,6 +86,10 @@ def prepare(config: LoopConfig) -> tuple[Parts, str]:
     ring = TelemetryRing.create(telemetry_path(config.robot_ip))
     monitor = HeartbeatReader(heartbeat_path(config.robot_ip)) if config.require_monitor else None
     link = make_link(config, contract)
+    # Before connecting: ur_rtde's threads inherit it, and the watchdog does not wait for it.
+    wish = RealTime(config.priority, config.cpu if config.cpu >= 0 else None)
+    for sentence in become_real_time(wish):
+        sys.stderr.write(f'control loop: {sentence}\n')
     report('connecting')
     link.connect()
     return Parts(
@@ -102,9 +106,6 @@ def prepare(config: LoopConfig) -> tuple[Parts, str]:
 def run(config: LoopConfig) -> None:
     """Run the loop until it is asked to end."""
     parts, bundle_sha256 = prepare(config)
-    wish = RealTime(config.priority, config.cpu if config.cpu >= 0 else None)
-    for sentence in become_real_time(wish):
-        sys.stderr.write(f'control loop: {sentence}\n')
     loop = ControlLoop(parts, time.monotonic_ns())
 
     def end(_number: int, _frame: FrameType | None) -> None:

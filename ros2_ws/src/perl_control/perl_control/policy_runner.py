@@ -23,7 +23,11 @@ class Policy(Protocol):
     """See perl_core.bundle.runtime."""
 
     def act(self, observation: np.ndarray) -> PolicyOutput:
-        """Return the action for an observation of shape (OBSERVATION_SIZE,), float32."""
+        """Return the action for an observation of shape (OBSERVATION_SIZE,), float32.
+
+        Raises:
+            PolicyError: the observation or the action is not finite.
+        """
         ...
 
 
@@ -40,11 +44,6 @@ class Decision(NamedTuple):
     """Which branch acted: 0 equivariant, 1 standard."""
     inference_us: float
     """Time for observation, gate and branch."""
-
-    @property
-    def finite(self) -> bool:
-        """Whether nothing in it is NaN or infinite."""
-        return bool(np.isfinite(self.action).all() and np.isfinite(self.observation).all())
 
 
 class PolicyRunner:
@@ -77,7 +76,11 @@ class PolicyRunner:
         self._left = 0
 
     def decide(self, state: RobotState, goal: Pose) -> Decision:
-        """Evaluate the policy at the measured state."""
+        """Evaluate the policy at the measured state.
+
+        Raises:
+            PolicyError: the observation or the action is not finite.
+        """
         begin_ns = time.monotonic_ns()
         observation = build_observation(
             state.joint_position_rad, state.joint_velocity_rad_s, goal, self._kinematics,
@@ -96,7 +99,7 @@ class PolicyRunner:
         An action that took longer than half a period is not used: the arm brakes for this period.
 
         Args:
-            decision: of the policy, finite.
+            decision: of the policy.
             command: the last command that was sent.
             speed_scale: share of the policy's speed, 0 to 1.
         """
