@@ -15,9 +15,9 @@ import tyro
 class Args:
     """What to measure."""
 
-    steps: int = 500
+    steps: int = 250
     """Environment steps of one repeat, resets included."""
-    repeats: int = 40
+    repeats: int = 60
     """The fastest is the machine's own, if anyone else is using it; the median is today's."""
     seed: int = 0
     """Of starts, goals and actions."""

@@ -8,7 +8,7 @@ import numpy as np
 from perl_core.contract import Contract
 from perl_core.errors import ConfigError
 from perl_core.rotation import rotation_from_vector
-from perl_sim.robots.ur5e import LINK_NAMES, MAX_JOINT_TORQUE_N_M
+from perl_sim.robots.ur5e import DRIVE_STIFFNESS_N_M_RAD, LINK_NAMES, MAX_JOINT_TORQUE_N_M
 from perl_sim.servo import ServoParameters
 
 GRAVITY_M_S2 = (0.0, 0.0, -9.80665)
@@ -19,6 +19,11 @@ MIN_PAYLOAD_KG = 1e-6
 
 PAYLOAD_RADIUS_M = 0.05
 """The payload is a sphere that hangs on the flange; own choice."""
+
+FULL_FRICTION_RAD_S = 0.02
+"""Joint speed from which Coulomb friction acts in (nearly) full; own choice."""
+
+_STIFFNESS_N_M_RAD = np.array(DRIVE_STIFFNESS_N_M_RAD)
 
 Range = tuple[float, float]
 
@@ -101,10 +106,10 @@ class RandomisationConfig:
 def apply_dynamics(model: mujoco.MjModel, data: mujoco.MjData, dynamics: Dynamics) -> None:
     """Make the model and its (freshly reset) data follow these dynamics.
 
+    Everything but the servo and Coulomb friction, which act on the command (``friction_shift``).
     The controller compensates the weight of the links for an upright base: what a tilt leaves of
     it acts as a force on each link.
     """
-    model.dof_frictionloss[:] = dynamics.joint_friction_n_m
     model.dof_damping[:] = dynamics.joint_damping_n_m_s_rad
     model.opt.gravity[:] = dynamics.gravity_base_m_s2
     payload = model.body('payload')
@@ -117,3 +122,20 @@ def apply_dynamics(model: mujoco.MjModel, data: mujoco.MjData, dynamics: Dynamic
     for name in LINK_NAMES:
         body = model.body(name)
         data.xfrc_applied[body.id, :3] = body.mass[0] * not_compensated
+
+
+def friction_shift(dynamics: Dynamics, reference_velocity_rad_s: np.ndarray) -> np.ndarray:
+    """Return the shift of the drives' ``ctrl`` that acts like Coulomb friction.
+
+    Friction against the reference's velocity, which the arm follows closely. As constraints of
+    MuJoCo's solver, six frictions would cost a tenth of the environment's speed.
+
+    Args:
+        dynamics: gives the torques.
+        reference_velocity_rad_s: shape (..., 6).
+
+    Returns:
+        Shape (..., 6) [rad].
+    """
+    sag_rad = dynamics.joint_friction_n_m / _STIFFNESS_N_M_RAD
+    return -sag_rad * np.tanh(reference_velocity_rad_s / FULL_FRICTION_RAD_S)

@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.errors import ConfigError
-from perl_sim.randomisation import RandomisationConfig, apply_dynamics
-from perl_sim.robots.ur5e import load_ur5e
+from perl_sim.randomisation import RandomisationConfig, apply_dynamics, friction_shift
+from perl_sim.robots.ur5e import DRIVE_STIFFNESS_N_M_RAD, load_ur5e
 import pytest
 
 CONTRACT = Contract()
@@ -56,16 +56,24 @@ def test_tilt_pulls_sideways_and_not_down():
     assert 1e-5 < np.abs(sag).max() < 5e-3
 
 
+def test_friction_holds_back_with_its_torque():
+    config = dataclasses.replace(NOMINAL, friction_share=(0.01, 0.01))
+    dynamics = config.draw(np.random.default_rng(0), CONTRACT)
+    velocity = np.array((0.5, -0.5, 0.0, 0.5, -0.5, 0.0))
+    torque = DRIVE_STIFFNESS_N_M_RAD * friction_shift(dynamics, velocity)
+    np.testing.assert_allclose(torque, (-1.5, 1.5, 0.0, -0.28, 0.28, 0.0), atol=1e-9)
+
+
 def test_applying_the_nominal_again_undoes_everything():
     model, fresh = load_ur5e(), load_ur5e()
     data = mujoco.MjData(model)
     generator = np.random.default_rng(0)
     apply_dynamics(model, data, RandomisationConfig().draw(generator, CONTRACT))
-    assert model.dof_frictionloss.any()
+    assert model.dof_damping.any()
     mujoco.mj_resetData(model, data)
     for each in (model, fresh):
         apply_dynamics(each, mujoco.MjData(each), NOMINAL.draw(generator, CONTRACT))
-    for name in ('dof_frictionloss', 'dof_damping', 'body_mass', 'body_inertia', 'dof_M0'):
+    for name in ('dof_damping', 'body_mass', 'body_inertia', 'dof_M0'):
         np.testing.assert_array_equal(getattr(model, name), getattr(fresh, name))
 
 

@@ -15,7 +15,7 @@ from perl_core.observation import ReachErrors, build_observation
 from perl_core.rotation import vector_from_rotation
 from perl_sim.envs.reward import RewardConfig
 from perl_sim.goals import GoalSampler, SamplingConfig
-from perl_sim.randomisation import RandomisationConfig, apply_dynamics
+from perl_sim.randomisation import Dynamics, RandomisationConfig, apply_dynamics, friction_shift
 from perl_sim.robots.ur5e import JOINT_RANGE_RAD, drive_command, load_ur5e
 from perl_sim.servo import ServoModel
 
@@ -126,6 +126,7 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self._command: Command
         self._servo: ServoModel
         self._goal: Pose
+        self._dynamics: Dynamics
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -143,16 +144,16 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             raise ConfigError(
                 f"reset takes the options 'joint_position_rad' and 'goal'; got {sorted(options)}"
             )
-        dynamics = self.config.randomisation.draw(self.np_random, self._contract)
+        self._dynamics = self.config.randomisation.draw(self.np_random, self._contract)
         start_rad = self._draw_start() if start_rad is None else self._checked_start(start_rad)
         self._goal = (
             self._sampler.sample(self.np_random).pose if goal is None else _checked_goal(goal)
         )
         mujoco.mj_resetData(self._model, self._data)
-        apply_dynamics(self._model, self._data, dynamics)
+        apply_dynamics(self._model, self._data, self._dynamics)
         self._data.qpos[:] = start_rad
         self._command = Command(start_rad.copy(), np.zeros(6))
-        self._servo = ServoModel(dynamics.servo, start_rad)
+        self._servo = ServoModel(self._dynamics.servo, start_rad)
         self._step_count = 0
         return self._observe(), self._info(self._true_errors(), collision=False)
 
@@ -168,7 +169,9 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         velocity = joint_velocity_target(action, self._command, self._kinematics, self._contract)
         segment = plan_segment(velocity, self._command, self._contract)
         self._command = segment.last
-        collision = self._simulate(drive_command(*self._servo.trajectory(segment.position_rad)))
+        reference = self._servo.trajectory(segment.position_rad)
+        shift = friction_shift(self._dynamics, reference.velocity_rad_s)
+        collision = self._simulate(drive_command(*reference) + shift)
         self._step_count += 1
         errors = self._true_errors()
         reward = self.config.reward(errors, action, collision)
