@@ -1,4 +1,6 @@
-"""A real bundle with a policy made by hand: a twist in proportion to the error, no training."""
+"""Write a real bundle of a policy made by hand: ``python toy_bundle.py FOLDER``."""
+
+import sys
 
 import numpy as np
 from perl_core.bundle.export import Description, export_bundle
@@ -55,3 +57,7 @@ def make_toy_bundle(folder, linear_per_s=4.0, angular_per_s=4.0):
     modules = {'actor_equivariant': actor, 'actor_standard': actor, 'gate': NeverBroken()}
     export_bundle(modules, folder, description, observations)
     return folder
+
+
+if __name__ == '__main__':
+    make_toy_bundle(sys.argv[1])

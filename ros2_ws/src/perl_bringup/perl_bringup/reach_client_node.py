@@ -22,7 +22,7 @@ REACH_TIMEOUT_S = 5.0
 """The time a goal may take; the default of the action."""
 _SPIN_S = 0.05
 OUTCOMES = {
-    getattr(Reach.Result, name): name
+    getattr(Reach.Goal, name): name
     for name in ('REACHED', 'TIMED_OUT', 'CANCELED', 'PREEMPTED', 'STOPPED', 'REFUSED')
 }
 
