@@ -64,5 +64,5 @@ def test_relative_error_of_nothing_is_nothing():
 
 
 def test_unknown_group_is_refused_by_name():
-    with pytest.raises(ConfigError, match="'SO4'.*SO2.*SO3"):
+    with pytest.raises(ConfigError, match=r"'SO4'.*SO2.*SO3"):
         group_named('SO4')
