@@ -38,7 +38,7 @@ lint: setup  ## Check style and types
 	$(VENV)/bin/pyright
 
 demo: setup  ## Reach 20 goals with the emulated arm and print the figures
-	$(PY) -m perl_bringup.demo
+	$(PY) -m perl_bringup.demo $(if $(BUNDLE),--bundle '$(BUNDLE)')
 
 clean:  ## Remove everything that was built, recordings excepted
 	rm -rf .venv .colcon .pytest_cache .ruff_cache .hypothesis

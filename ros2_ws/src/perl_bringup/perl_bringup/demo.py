@@ -9,7 +9,7 @@ import random
 import sys
 import time
 
-from perl_core.errors import PerlError
+from perl_core.errors import PerlError, RobotError
 from perl_replay.evaluation import evaluate_bag
 from perl_replay.report import print_report
 from rich.console import Console
@@ -36,7 +36,7 @@ def main() -> int:
     try:
         return _run(options, console)
     except PerlError as error:
-        console.print(f'demo: {error}', style='bold red', markup=False)
+        _say(console, f'demo: {error}', style='bold red')
         return 1
 
 
@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         }
     )
     claim = Claim(options.address, os.environ)
-    console.print(f'drawing {options.goals} goals', markup=False)
+    _say(console, f'drawing {options.goals} goals')
     goals = draw_goals(options.goals, options.seed)
     bag.parent.mkdir(parents=True, exist_ok=True)
     log = bag.with_name(bag.name + '.log')
@@ -60,15 +60,23 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         runner = Runner(specs, os.environ, output=output)
         with signals_end(runner):
             with runner:
-                ending = _send_goals(runner, goals, console)
-            console.print('stopped; reading the bag', markup=False)
+                ending = _try_goals(runner, goals, console)
+            _say(console, 'stopped; reading the bag')
     claim.release()
     return _judge(bag, log, ending, console)
 
 
+def _try_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) -> Ending | None:
+    """Return why not all goals were sent, or None; what was recorded until then is judged."""
+    try:
+        return _send_goals(runner, goals, console)
+    except RobotError as error:
+        return Ending(str(error), 1)
+
+
 def _send_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) -> Ending | None:
     """Return why the stack ended before the goals did, or None."""
-    console.print('starting the emulated arm, recorder, monitor and controller', markup=False)
+    _say(console, 'starting the emulated arm, recorder, monitor and controller')
     if runner.start() is not None:
         return runner.poll()
     with ReachClient(lambda: runner.poll() is not None) as client:
@@ -86,18 +94,25 @@ def _send_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) ->
                 if report is None:
                     return runner.poll()
                 progress.update(task, advance=1, note='')
-                progress.console.print(_line(number, len(goals), report), markup=False)
+                _say(progress.console, _line(number, len(goals), report))
     return runner.poll()
 
 
 def _judge(bag: Path, log: Path, ending: Ending | None, console: Console) -> int:
     """Print the figures and return the exit code."""
     if ending is not None:
-        console.print(f'demo: {ending.sentence}', style='bold red', markup=False)
-        console.print(f'demo: what the processes said is in {log}', markup=False)
+        _say(console, f'demo: {ending.sentence}', style='bold red')
+        _say(console, f'demo: what the processes said is in {log}')
+        if not bag.exists():
+            return 1
     evaluation = evaluate_bag(bag)
     print_report(evaluation)
     return 0 if evaluation.ok and ending is None else 1
+
+
+def _say(console: Console, text: str, style: str = '') -> None:
+    """Write one line as it is: no markup, no wrapping."""
+    console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def _line(number: int, count: int, report: ReachReport) -> str:
