@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import re
 
 import numpy as np
 from perl_core.contract import Contract
@@ -108,3 +109,16 @@ def test_a_file_that_is_no_limits_file_is_refused(tmp_path, text):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(SafetyConfigError, match='nowhere'):
         load_limits(tmp_path / 'nowhere.yaml')
+
+
+@pytest.mark.parametrize(('section', 'name'), list(names()))
+def test_the_bounds_in_the_comments_of_the_shipped_file_are_true(section, name):
+    text = DEFAULT_LIMITS_FILE.read_text().split('monitor:\n')[section == 'monitor']
+    lines = text.splitlines()
+    at = next(index for index, line in enumerate(lines) if line.strip().startswith(name))
+    while not lines[at].strip().startswith('#'):
+        at -= 1
+    lowest, highest = re.match(r'\s*# (-?[\d.]+) to ([\d.]+)', lines[at]).groups()
+    kind = load_limits() if section == 'filter' else load_limits().monitor
+    bounds = {field.name: field.metadata.get('bounds') for field in dataclasses.fields(kind)}
+    assert (float(lowest), float(highest)) == pytest.approx(bounds[name], abs=1e-4)

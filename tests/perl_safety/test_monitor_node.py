@@ -16,13 +16,15 @@ from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
 from perl_msgs.msg import SafetyState
 from perl_safety.heartbeat import HeartbeatReader, heartbeat_path
-from perl_safety.limits import load_limits
+from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rtde_receive import RTDEReceiveInterface
 from std_srvs.srv import Trigger
+
+from calibration.loader import NOMINAL, ROBOTS_FOLDER
 
 ADDRESS = '127.0.3.20'
 DOMAIN = 131
@@ -293,6 +295,18 @@ def test_what_cannot_be_configured_says_so_in_a_sentence(context, tmp_path, para
         assert not made.change(Transition.TRANSITION_CONFIGURE)
         made.wait_until(lambda: sentence in made.log())
         assert 'Traceback' not in made.log()
+
+
+def test_files_of_limits_and_calibration_are_used(arm, context, tmp_path):
+    limits = tmp_path / 'limits.yaml'
+    text = DEFAULT_LIMITS_FILE.read_text()
+    limits.write_text(text.replace('max_joint_speed_rad_s: 2.64', 'max_joint_speed_rad_s: 0.3'))
+    files = (f'limits_file:={limits}', f'kinematics_params_file:={ROBOTS_FOLDER / NOMINAL}')
+    with monitor(context, tmp_path, *files) as made:
+        made.activate()
+        with driver([0, 0, 0, 0, 0, 0.5]):
+            made.wait_until(lambda: 'at most 0.3' in made.log())
+            made.wait_until(lambda: stands(arm))
 
 
 def test_a_robot_in_local_mode_is_refused(context, tmp_path, start_emulator):

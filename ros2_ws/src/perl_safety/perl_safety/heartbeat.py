@@ -115,7 +115,9 @@ class HeartbeatReader:
         """Return the newest whole beat; costs some microseconds, never waits."""
         if self._last.age_s(time.monotonic_ns()) > _REOPEN_AFTER_S:
             self._open()
-        for _ in range(_ATTEMPTS if self._map is not None else 0):
+        if self._map is None:
+            return NO_BEAT
+        for _ in range(_ATTEMPTS):
             (end,) = struct.unpack_from('@Q', self._map, _SIZE - 8)
             time_ns, stop, length, text = _RECORD.unpack_from(self._map, 8)
             (begin,) = struct.unpack_from('@Q', self._map, 0)

@@ -42,8 +42,8 @@ _LATCHED = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-_LOOK_S = 0.02
-_LOOKS_PER_STATE = 5
+_LOOK_S = 0.05
+_LOOKS_PER_STATE = 2
 """The state is sent on change, and at 10 Hz."""
 _IDLE = ('monitor_not_watching',)
 
@@ -226,7 +226,7 @@ class MonitorNode(LifecycleNode):
 
 def _kinematics(path: str) -> Kinematics:
     """Return the kinematics of a calibration file, or the nominal ones."""
-    return load_calibration(path).kinematics() if path else Kinematics()
+    return Kinematics(load_calibration(path).dh_parameters) if path else Kinematics()
 
 
 class _Signalled(BaseException):
