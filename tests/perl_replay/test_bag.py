@@ -87,6 +87,32 @@ def test_flipped_byte_is_found(make_bag, goal_type):
     assert bag.damage
 
 
+@settings(max_examples=60, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_changed_byte_changes_a_message_or_hides_one(data, make_bag, goal_type, tmp_path):
+    folder = tmp_path / 'bag'
+    if not folder.exists():
+        make_bag([goal_type(approach_s=0.2)] * 3)
+    content = bytearray((folder / 'bag_0.mcap').read_bytes())
+    end_of_data = content.rindex(b'serialized_metadata')
+    place = data.draw(st.integers(8, end_of_data))
+    content[place] ^= data.draw(st.integers(1, 255))
+    changed = tmp_path / 'changed.mcap'
+    changed.write_bytes(content)
+
+    def lateness(bag):
+        return [m.data.lateness_us.tobytes() for m in bag.messages([TIMING])]
+
+    truth = lateness(Bag(folder))
+    bag = Bag(changed, readable_part=True)
+    read = lateness(bag)
+    assert [entry for entry in truth if entry in read] == read
+    assert bag.damage
+    with pytest.raises(BagError, match='truncated or damaged'):
+        lateness(Bag(changed))
+
+
 def test_empty_file(tmp_path):
     (tmp_path / 'bag_0.mcap').write_bytes(b'')
     with pytest.raises(BagError, match='first 0 messages'):

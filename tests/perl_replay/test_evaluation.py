@@ -80,6 +80,31 @@ def test_goals_keep_their_order_and_are_judged_one_by_one(make_bag, goal_type):
     assert 'position error was 0.05 m' in evaluation.problems[1]
 
 
+def test_a_goal_that_ends_after_its_successor_keeps_its_place(start_run):
+    run = start_run()
+    first, second = [1] * 16, [2] * 16
+    for goal_id, event in ((first, 255), (second, 255), (second, 0)):
+        run.now_ns += 10**9
+        run.event(goal_id, event, duration_s=1.0)
+    run.now_ns += 3 * 10**9
+    run.timing([1.0])
+    run.event(first, 3)
+    evaluation = evaluate_bag(run.close())
+    assert [goal.outcome for goal in evaluation.goals] == ['PREEMPTED', 'REACHED']
+
+
+def test_policy_states_count_in_the_order_of_their_stamps(start_run):
+    run = start_run()
+    start_ns = run.now_ns
+    run.event([1] * 16, 255)
+    for period in (0, 2, 1, 3):
+        run.now_ns = start_ns + period * 40_000_000
+        run.policy([1] * 16, 0.001, 0.001, 0, 0.5, along_m=0.1 * period)
+    run.event([1] * 16, 0, duration_s=0.0)
+    evaluation = evaluate_bag(run.close())
+    assert evaluation.goals[0].path_length_m == pytest.approx(0.3)
+
+
 def test_a_stop_is_a_problem(start_run, goal_type):
     run = start_run()
     run.controller(3)

@@ -5,16 +5,18 @@ A bag whose recorder was killed has no index; it is read from the front, as far 
 """
 
 from collections.abc import Collection, Iterator, Mapping
+import contextlib
 import dataclasses
 from pathlib import Path
 import re
 import struct
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from mcap.exceptions import McapError
 from mcap.reader import SeekingReader
 from mcap.records import Channel, McapRecord, Message, Metadata, Schema
 from mcap.stream_reader import StreamReader
+from mcap.summary import Summary
 from perl_core.errors import BagError
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
@@ -22,8 +24,11 @@ import zstandard
 
 _LARGEST_RECORD_BYTES = 1 << 28
 """A longer record is a damaged length: rosbag2's chunks are below 1 MiB by default."""
-_DAMAGE = (McapError, ValueError, struct.error, zstandard.ZstdError)
-"""What mcap raises on bytes that are not what they should be (its CRC error is a ValueError)."""
+_DAMAGE = (
+    McapError, ValueError, struct.error, zstandard.ZstdError, MemoryError, OverflowError,
+)
+"""What mcap raises on bytes that are not what they should be: its CRC error is a ValueError, and
+a damaged length within a record asks for more memory than there is."""
 
 
 class BagMessage(NamedTuple):
@@ -153,14 +158,12 @@ class Bag:
     def _list_from_index(self, file: Path) -> bool:
         """List a finished file from its summary; false if it has none."""
         with file.open('rb') as stream:
-            try:
-                reader = SeekingReader(stream, record_size_limit=_LARGEST_RECORD_BYTES)
-                summary = reader.get_summary()
-                records = list(reader.iter_metadata())
-            except (*_DAMAGE, OSError):  # OSError: a seek to before the start of a short file
+            reader, summary = _read_summary(stream)
+            if reader is None or summary is None or summary.statistics is None:
                 return False
-        if summary is None or summary.statistics is None:
-            return False
+            with contextlib.suppress(*_DAMAGE):  # told when the messages are read
+                for record in reader.iter_metadata():
+                    self.metadata[record.name] = dict(record.metadata)
         for channel in summary.channels.values():
             self._note_channel(channel, summary.schemas[channel.schema_id])
             count = summary.statistics.channel_message_counts.get(channel.id, 0)
@@ -168,7 +171,6 @@ class Bag:
         if summary.statistics.message_count:
             self._note_time(summary.statistics.message_start_time)
             self._note_time(summary.statistics.message_end_time)
-        self.metadata |= {record.name: dict(record.metadata) for record in records}
         return True
 
     def _list_from_front(self, file: Path) -> None:
@@ -179,10 +181,10 @@ class Bag:
             match record:
                 case Schema():
                     schemas[record.id] = record
-                case Channel() if record.id not in names:
+                case Channel() if record.id not in names and record.schema_id in schemas:
                     names[record.id] = record.topic
                     self._note_channel(record, schemas[record.schema_id])
-                case Message():
+                case Message() if record.channel_id in names:
                     self.topics[names[record.channel_id]].messages += 1
                     self._note_time(record.log_time)
                 case Metadata():
@@ -243,6 +245,19 @@ class Bag:
                 f'{self.path}: a message on {topic} does not fit the definition of {type_name} '
                 f'({error})'
             ) from error
+
+
+def _read_summary(stream: BinaryIO) -> tuple[SeekingReader | None, Summary | None]:
+    """Return a reader and the summary of a finished file; nothing of an unfinished one."""
+    try:
+        reader = SeekingReader(stream, record_size_limit=_LARGEST_RECORD_BYTES)
+        summary = reader.get_summary()
+    except (*_DAMAGE, OSError):  # OSError: a seek to before the start of a short file
+        return None, None
+    channels = () if summary is None else summary.channels.values()
+    if summary is None or any(c.schema_id not in summary.schemas for c in channels):
+        return None, None
+    return reader, summary
 
 
 def _find_files(path: Path) -> list[Path]:

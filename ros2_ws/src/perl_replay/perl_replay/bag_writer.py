@@ -83,7 +83,10 @@ class BagWriter:
         except OSError as error:
             raise BagError(f'the bag {folder} cannot be made: {error.strerror}') from error
         self._writer = Writer(
-            self._file, chunk_size=_CHUNK_BYTES, compression=CompressionType.ZSTD
+            self._file,
+            chunk_size=_CHUNK_BYTES,
+            compression=CompressionType.ZSTD,
+            enable_data_crcs=True,
         )
         with self._reporting():
             self._writer.start(profile='ros2', library='perl_replay')
