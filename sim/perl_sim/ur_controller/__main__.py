@@ -8,7 +8,7 @@ import sys
 from perl_core.contract import Contract
 from perl_core.errors import PerlError
 from perl_sim.ur_controller.emulator import Emulator, EmulatorConfig, parse_version
-from perl_sim.ur_controller.pacing import Pacing
+from perl_sim.ur_controller.pacing import Pacing, become_real_time
 
 DESCRIPTION = """\
 Emulate the controller of a UR5e: RTDE on port 30004, dashboard on 29999, scripts on 30003, with
@@ -39,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
                         help='begin in a protective stop')
     parser.add_argument('--allow-non-loopback', action='store_true',
                         help='accept an address that other machines can reach')
+    parser.add_argument('--priority', type=int, choices=range(100), default=50, metavar='0..99',
+                        help='real-time priority, where permitted; 0: none (default 50)')
     parser.add_argument('--log-level', choices=['DEBUG', 'INFO', 'WARNING', 'ERROR'],
                         default='WARNING', help='what to log on stderr (default WARNING)')
     return parser
@@ -64,8 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
     except PerlError as error:
         sys.stderr.write(f'ur_controller: {error}\n')
         return 1
-    signal.signal(signal.SIGUSR1,
-                  lambda *_: emulator.controller.protective_stop('SIGUSR1 came'))
+    signal.signal(signal.SIGUSR1, lambda *_: emulator.request_protective_stop('SIGUSR1 came'))
+    become_real_time(options.priority)
     sys.stdout.write(f'ready {options.address}\n')
     sys.stdout.flush()
     pacing = Pacing()

@@ -91,6 +91,7 @@ class Emulator:
             RobotError: a port is taken.
         """
         self._values = resting_values()
+        self._requested_stop = ''
         self.controller = Controller(
             Arm(np.array(config.initial_joints_rad), config.payload_kg),
             local_mode=config.local_mode,
@@ -122,9 +123,16 @@ class Emulator:
         finally:
             self._network.close()
 
+    def request_protective_stop(self, reason: str) -> None:
+        """Cause a protective stop at the next tick; may be called from a signal handler."""
+        self._requested_stop = reason
+
     def _tick(self) -> None:
         self._network.poll()
         self.controller.tick += 1
+        if self._requested_stop:
+            self.controller.protective_stop(self._requested_stop)
+            self._requested_stop = ''
         apply_inputs(self._values, self._rtde.written)
         self._script.step(self._rtde.written)
         violation = self.controller.arm.step(speed_fraction(self._values))

@@ -1,5 +1,7 @@
 """The controller's clock: ticks at absolute times, and how late they were."""
 
+import logging
+import os
 import time
 
 import numpy as np
@@ -10,6 +12,23 @@ CATCH_UP_TICKS = 10
 """A host that stalls longer (20 ms) makes the emulated time stand still meanwhile. Own choice:
 shorter than any watchdog, so that a stall of the host never looks like a client's death."""
 _RANGE_US = 20_000
+
+_LOG = logging.getLogger(__name__)
+
+
+def become_real_time(priority: int) -> None:
+    """Run before every ordinary process, where the operating system permits it.
+
+    Args:
+        priority: SCHED_FIFO priority, 1 to 99; 0 leaves everything as it is.
+    """
+    if not priority:
+        return
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except PermissionError:
+        _LOG.info('SCHED_FIFO priority %d is not permitted: ticks may be late on a busy machine',
+                  priority)
 
 
 class Pacing:
