@@ -1,15 +1,30 @@
 """What all tests share."""
 
 import contextlib
+import importlib.util
 from pathlib import Path
 import sys
+from types import ModuleType
 
 from hypothesis import settings
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 
-from emulator import emulator
+def load(name: str) -> ModuleType:
+    """Import a module beside this file.
+
+    With this folder on sys.path, its folder perl_sim would hide the package perl_sim.
+    """
+    specification = importlib.util.spec_from_file_location(
+        name, Path(__file__).with_name(f'{name}.py')
+    )
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+emulator = load('emulator').emulator
 
 # Wall-clock time says nothing about our code on a machine that others share.
 settings.register_profile('perl', deadline=None)
