@@ -35,6 +35,9 @@ _BOUNDS = {
 MAX_GOAL_DISTANCE_M = 1.5
 """A goal farther from the base than this is a mistake (the arm reaches 0.95 m to its flange)."""
 
+START_TOLERANCE_RAD = 1e-3
+"""An arm that was stopped at a joint limit may be measured this far beyond it."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UR5eReachConfig:
@@ -228,8 +231,10 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def _checked_start(self, joint_position_rad: np.ndarray) -> np.ndarray:
         start_rad = np.array(joint_position_rad, dtype=float)
         lower_rad, upper_rad = self._limits_rad
-        inside = start_rad.shape == (6,) and (start_rad >= lower_rad) & (start_rad <= upper_rad)
-        if not np.all(inside):
+        if start_rad.shape != (6,) or not (
+            (start_rad >= lower_rad - START_TOLERANCE_RAD)
+            & (start_rad <= upper_rad + START_TOLERANCE_RAD)
+        ).all():
             raise ConfigError(
                 f'joint_position_rad must be 6 angles within {lower_rad.tolist()} and '
                 f'{upper_rad.tolist()}; got {start_rad.tolist()}'
