@@ -130,11 +130,11 @@ class SafetyFilter:
         if not self._latched:
             velocity, binding = self._fold(context, wish, binding)
         if self._latched:
-            return self._send(context.braking_rad_s, Severity.STOP, self.latched)
+            return self._send(context, context.braking_rad_s, Severity.STOP, self.latched)
         if binding:
             self.limited_ticks += 1
-            return self._send(velocity, Severity.LIMIT, binding)
-        return self._send(velocity, Severity.PASS, (), context.asked_rad)
+            return self._send(context, velocity, Severity.LIMIT, binding)
+        return self._send(context, velocity, Severity.PASS, ())
 
     def _context(
         self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int
@@ -180,16 +180,18 @@ class SafetyFilter:
 
     def _send(
         self,
+        context: Context,
         velocity_rad_s: np.ndarray,
         severity: Severity,
         reasons: tuple[str, ...],
-        exactly_rad: np.ndarray | None = None,
     ) -> FilterResult:
-        """Remember and return a command; ``exactly_rad`` spares what was asked any rounding."""
-        if exactly_rad is None:
-            exactly_rad = self._position_rad + velocity_rad_s * self._period_s
-        self._position_rad, self._velocity_rad_s = exactly_rad.copy(), velocity_rad_s
-        return FilterResult(exactly_rad.copy(), velocity_rad_s.copy(), severity, reasons)
+        """Remember and return a command; what passes is spared any rounding."""
+        if severity is Severity.PASS and context.asked_rad is not None:
+            target_rad = context.asked_rad.copy()
+        else:
+            target_rad = context.position_rad + velocity_rad_s * self._period_s
+        self._position_rad, self._velocity_rad_s = target_rad, velocity_rad_s
+        return FilterResult(target_rad.copy(), velocity_rad_s.copy(), severity, reasons)
 
 
 def _wish(context: Context) -> tuple[np.ndarray, tuple[str, ...]]:
