@@ -92,6 +92,7 @@ class Trainer:
         )
         self.step = 0
         self.evaluation: dict[str, Any] = {}
+        self._learned: dict[str, float] = {}
         self._random = torch.Generator().manual_seed(config.seed)
         self._start_seed = TRAINING_SEED + config.seed
 
@@ -141,12 +142,12 @@ class Trainer:
         observation, _ = env.reset(seed=self._start_seed)
         while self.step < config.steps:
             observation = self._collect(env, observation)
-            info = {}
             if self.step >= config.random_steps and self.step % config.update_every == 0:
                 info = self.agent.update(self.replay.sample(config.batch_size, self._random))
                 self._require_finite(info)
+                self._learned |= info
             self.step += 1
-            self._report(log, info)
+            self._report(log)
 
     def _collect(self, env: gymnasium.Env, observation: np.ndarray) -> np.ndarray:
         seen = torch.from_numpy(observation)
@@ -175,10 +176,10 @@ class Trainer:
                 f'saved in {folder}. Try a lower agent.learning_rate.'
             )
 
-    def _report(self, log: RunLog, info: dict[str, float]) -> None:
+    def _report(self, log: RunLog) -> None:
         config, step = self.config, self.step
         if step % config.log_every == 0:
-            log.scalars(step, info)
+            log.scalars(step, self._learned)
         if step % 100 == 0 or step == config.steps:
             log.step(step)
         if step % config.evaluate_every == 0 or step == config.steps:

@@ -15,6 +15,7 @@ from perl_core.evaluation import TEST_SEED, Policy, Tolerance, agent_policy, eva
 from perl_sim import REACH_ID
 from perl_sim.envs.ur5e_reach import UR5eReachConfig
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 import torch
@@ -66,9 +67,7 @@ def figures(args: Args, policy: Policy, contract: Contract, branch: str) -> dict
 
 def table(results: dict[str, dict[str, Any]]) -> Table:
     """Return the figures for people: one column for each policy."""
-    shown = Table()
-    for column in ('', *results):
-        shown.add_column(column, no_wrap=True)
+    shown = Table('', *results)
     rows = (
         ('success [%]', 'success', 100.0),
         ('position error, median [mm]', 'position_error_median_m', 1000.0),
@@ -83,7 +82,7 @@ def table(results: dict[str, dict[str, Any]]) -> Table:
     )
     for label, name, factor in rows:
         values = [result[name] for result in results.values()]
-        shown.add_row(label, *('-' if v is None else f'{factor * v:.2f}' for v in values))
+        shown.add_row(escape(label), *('-' if v is None else f'{factor * v:.2f}' for v in values))
     return shown
 
 
