@@ -57,7 +57,7 @@ class SamplingConfig:
     clearance_m: float = 0.02
     """Nothing is closer to anything else. At 22 mm wrist 1 and wrist 3 always count as close."""
     max_attempts: int = 10_000
-    """Draws before giving up; about one in ten is kept."""
+    """Draws before giving up; about one in seven is kept."""
 
     def __post_init__(self) -> None:
         """Refuse ranges that are not six pairs in order."""
