@@ -63,7 +63,9 @@ class ControlLoop:
         self._goal_sequence = 0
         self._dead_goal = 0
         self._reset_sequence = 0
-        self._seed(parts.link.read_state(now_ns))
+        state = parts.link.read_state(now_ns)
+        parts.runner.warm_up(state)
+        self._seed(state)
 
     @property
     def state(self) -> State:

@@ -10,13 +10,27 @@ from perl_core.kinematics import Kinematics, Pose
 from perl_core.observation import build_observation
 from perl_core.robot_state import RobotState
 
+WARM_UP_ROUNDS = 50
+"""Before the first goal."""
+
 
 class PolicyOutput(Protocol):
     """What a policy says; see perl_core.bundle.runtime."""
 
-    action: np.ndarray
-    gate: float
-    branch: int
+    @property
+    def action(self) -> np.ndarray:
+        """Shape (6,)."""
+        ...
+
+    @property
+    def gate(self) -> float:
+        """Probability that the symmetry is broken here."""
+        ...
+
+    @property
+    def branch(self) -> int:
+        """0 equivariant, 1 standard."""
+        ...
 
 
 class Policy(Protocol):
@@ -65,6 +79,15 @@ class PolicyRunner:
         self._velocity_rad_s = np.zeros(6)
         self._plan = np.zeros((0, 6))
         self._index = 0
+
+    def warm_up(self, state: RobotState) -> None:
+        """Evaluate and plan some times, since the first time takes tens of milliseconds."""
+        goal = self._kinematics.tool_pose(state.joint_position_rad)
+        for _ in range(WARM_UP_ROUNDS):
+            decision = self.decide(state, goal)
+            self.begin_period(decision, Command(state.joint_position_rad, np.zeros(6)), 1.0)
+        self.misses = 0
+        self.restart()
 
     @property
     def due(self) -> bool:
