@@ -16,8 +16,8 @@ from perl_safety.severity import Severity
 _AT_REST_RAD_S = 0.05
 """An arm slower than this in every joint stands: 3 deg/s, above the noise of a resting arm."""
 _REPEAT_STOP_S = 0.25
-_STOP_DEADLINE_S = 1.0
-"""Twice what a UR5e at full speed needs at 4 rad/s^2 and a late answer of the dashboard."""
+_STOP_DEADLINE_S = 1.5
+"""From the full speed of 3.14 rad/s at 4 rad/s^2 (UR driver's stopj) 0.8 s, and as much again."""
 _RECONNECT_S = 2.0
 
 
