@@ -190,3 +190,8 @@ def test_a_slow_client_reads_recent_data(client, other):
     assert received == sorted(received)
     # 60 packages of 4.8 kB are more than the buffers hold: the rest was skipped.
     assert received[-1] > now_s - 0.5
+
+
+def test_a_list_of_names_beyond_the_vendors_limit_closes_the_connection(client):
+    client.send(PackageType.SETUP_OUTPUTS, struct.pack('>d', 500.0) + b'actual_q,' * 1500)
+    assert client.is_closed()

@@ -24,8 +24,8 @@ from perl_sim.ur_controller.motions import (
     Stop,
 )
 
-SPEED_TOLERANCE = 1.1
-"""Over-speed begins at this share of the joint's speed. Own choice."""
+MAX_SPEED_RAD_S = 1.1 * MAX_JOINT_SPEED_RAD_S
+"""Over-speed begins a tenth above the joint's speed. Own choice."""
 DEVIATION_LIMIT_RAD = math.radians(5.0)
 """Reference and measured position differ by less. Source: UR5e data sheet, tolerance of the
 safety function joint position."""
@@ -114,6 +114,14 @@ class Arm:
         """Slow down to rest."""
         self.motion = Stop(deceleration_rad_s2)
 
+    def stop_where_it_is(self, deceleration_rad_s2: float) -> None:
+        """Slow down to rest from the measured state, whatever was commanded."""
+        limit_rad_s = MAX_SPEED_RAD_S
+        velocity_rad_s = np.clip(self.velocity_rad_s, -limit_rad_s, limit_rad_s)
+        self.settle()
+        self.reference = Reference(self.reference.position_rad, velocity_rad_s)
+        self.stop_j(deceleration_rad_s2)
+
     def move_j(
         self, target_rad: np.ndarray, speed_rad_s: float, acceleration_rad_s2: float
     ) -> None:
@@ -144,11 +152,8 @@ class Arm:
         Returns:
             What calls for a protective stop, or None.
         """
-        before_rad_s, failure = self.reference.velocity_rad_s, None
-        try:
-            self.reference = self.motion.step(self.reference, speed_fraction)
-        except RobotError as error:
-            failure = str(error)
+        before_rad_s = self.reference.velocity_rad_s
+        failure = self._advance_reference(speed_fraction)
         change_rad_s = self.reference.velocity_rad_s - before_rad_s
         self.reference_acceleration_rad_s2 = change_rad_s / TICK_S
         self._data.ctrl[self._drive_index] = drive_command(*self.reference)
@@ -156,12 +161,26 @@ class Arm:
         self._past_rad.appendleft(self.position_rad)
         return failure or self._violation()
 
+    def _advance_reference(self, speed_fraction: float) -> str | None:
+        try:
+            following = self.motion.step(self.reference, speed_fraction)
+        except RobotError as error:
+            return str(error)
+        speed_rad_s = np.abs(following.velocity_rad_s)
+        worst = int(speed_rad_s.argmax())
+        # Written so that a speed that is no number is refused, too.
+        if not speed_rad_s[worst] <= MAX_SPEED_RAD_S:
+            return (f'commanded speed of {JOINT_NAMES[worst]}: {speed_rad_s[worst]:.4f} rad/s, '
+                    f'at most {MAX_SPEED_RAD_S:.4f}')
+        self.reference = following
+        return None
+
     def _violation(self) -> str | None:
         position_rad, velocity_rad_s = self.position_rad, self.velocity_rad_s
         checks = (
             ('joint limit', np.abs(self.reference.position_rad), JOINT_RANGE_RAD, 'rad'),
             ('joint speed', np.abs(velocity_rad_s),
-             SPEED_TOLERANCE * MAX_JOINT_SPEED_RAD_S, 'rad/s'),
+             MAX_SPEED_RAD_S, 'rad/s'),
             ('position deviation', np.abs(self.reference.position_rad - position_rad),
              DEVIATION_LIMIT_RAD, 'rad'),
         )

@@ -126,7 +126,7 @@ class Controller:
         self.safety_mode = SafetyMode.PROTECTIVE_STOP
         self._stopped_tick = self.tick
         self.pause_program()
-        self.arm.stop_j(PROTECTIVE_DECELERATION_RAD_S2)
+        self.arm.stop_where_it_is(PROTECTIVE_DECELERATION_RAD_S2)
 
     def unlock(self) -> bool:
         """End a protective stop; return False within 5 s of its beginning."""

@@ -13,7 +13,7 @@ from perl_sim.ur_controller import dashboard_server, rtde_server, script_server
 from perl_sim.ur_controller.arm import Arm
 from perl_sim.ur_controller.controller import Controller
 from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
-from perl_sim.ur_controller.measurements import apply_inputs, measure, speed_fraction
+from perl_sim.ur_controller.measurements import apply_inputs, measure
 from perl_sim.ur_controller.network import Network
 from perl_sim.ur_controller.pacing import Pacing
 from perl_sim.ur_controller.rtde_server import RtdeServer
@@ -135,7 +135,7 @@ class Emulator:
             self._requested_stop = ''
         apply_inputs(self._values, self._rtde.written)
         self._script.step(self._rtde.written)
-        violation = self.controller.arm.step(speed_fraction(self._values))
+        violation = self.controller.arm.step(self._values['target_speed_fraction'][0])
         if violation:
             self.controller.protective_stop(violation)
         measure(self._values, self.controller, self._tool)

@@ -1,6 +1,5 @@
 """What the controller reports of arm, tool and program, written into the RTDE variables."""
 
-import numpy as np
 from perl_sim.ur_controller.controller import Controller
 from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.rtde_variables import Values
@@ -20,7 +19,8 @@ def apply_inputs(values: Values, written: set[str]) -> None:
     """Let the inputs that clients wrote have their effect: speed slider, digital outputs."""
     if 'speed_slider_mask' in written and values['speed_slider_mask'][0]:
         fraction = values['speed_slider_fraction'][0]
-        values['target_speed_fraction'] = (min(max(fraction, 0.0), 1.0),)
+        # The order of max and min turns a number that is none into 0.
+        values['target_speed_fraction'] = (min(max(0.0, fraction), 1.0),)
     for name, shift in _DIGITAL_OUTPUTS:
         if f'{name}_mask' in written:
             mask = values[f'{name}_mask'][0] << shift
@@ -60,8 +60,3 @@ def measure(values: Values, controller: Controller, tool: Tool) -> None:
     values['robot_status_bits'] = (controller.robot_status_bits,)
     values['runtime_state'] = (int(controller.runtime_state),)
     values['actual_momentum'] = (0.0,)
-
-
-def speed_fraction(values: Values) -> float:
-    """Return the speed slider, 0 to 1."""
-    return float(np.clip(values['target_speed_fraction'][0], 0.0, 1.0))

@@ -24,6 +24,9 @@ MAX_RATE_HZ = 500.0
 MAX_INPUT_RECIPES = 255
 """The id of a recipe is one byte, and 0 means refused."""
 
+MAX_NAMES_BYTES = 2048
+"""Longest list of names in a set-up. Source: RTDE guide."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -174,7 +177,7 @@ class Session:
             raise ProtocolError(f'an output set-up begins with 8 bytes of frequency; '
                                 f'got {len(payload)}')
         (rate_hz,) = struct.unpack_from('>d', payload)
-        names = split_names(payload[8:])
+        names = _names(payload[8:])
         types = [self._server.outputs.get(name, 'NOT_FOUND') for name in names]
         usable = math.isfinite(rate_hz) and 0.0 < rate_hz <= MAX_RATE_HZ
         self._output = None
@@ -187,7 +190,7 @@ class Session:
         self._reply(PackageType.SETUP_OUTPUTS, bytes([recipe_id]) + ','.join(types).encode())
 
     def _set_up_inputs(self, payload: bytes) -> None:
-        names = split_names(payload)
+        names = _names(payload)
         types = [self._input_type(name) for name in names]
         usable = bool(names) and not {'NOT_FOUND', 'IN_USE'} & set(types)
         accepted = usable and len(self._inputs) < MAX_INPUT_RECIPES
@@ -223,6 +226,13 @@ class Session:
         self._started = False
         self._connection.drop_newest()
         self._reply(PackageType.PAUSE, b'\x01')
+
+
+def _names(payload: bytes) -> list[str]:
+    if len(payload) > MAX_NAMES_BYTES:
+        raise ProtocolError(f'a list of variables has at most {MAX_NAMES_BYTES} bytes; '
+                            f'got {len(payload)}')
+    return split_names(payload)
 
 
 def _unusable(names: list[str], types: list[str]) -> str:

@@ -7,7 +7,7 @@ cannot take is answered by a protective stop, as on the robot.
 import logging
 
 import numpy as np
-from perl_sim.ur_controller.arm import target_violation
+from perl_sim.ur_controller.arm import MAX_PAYLOAD_KG, target_violation
 from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.script_machine import (
     Command,
@@ -116,6 +116,8 @@ def _set_watchdog(script: ScriptMachine) -> None:
 def _set_payload(script: ScriptMachine) -> None:
     mass_kg, *centre_m = script.registers.vector(0, 4).tolist()
     require_finite(np.array((mass_kg, *centre_m)))
+    if not 0.0 <= mass_kg <= MAX_PAYLOAD_KG:
+        raise ScriptError(f'a UR5e carries 0 to {MAX_PAYLOAD_KG} kg; setPayload says {mass_kg}')
     script.values['payload'] = (mass_kg,)
     script.values['payload_cog'] = tuple(centre_m)
     script.arm.compensate_payload(mass_kg)
