@@ -164,7 +164,8 @@ def agent_config_from_dict(data: dict[str, Any]) -> PESACConfig:
             f'an agent has the fields {sorted(known)}; missing: {sorted(known - set(data))}, '
             f'unknown: {sorted(set(data) - known)}'
         )
-    return PESACConfig(**data | {'gate': GateConfig(**data['gate'])})
+    values: dict[str, Any] = {**data, 'gate': GateConfig(**data['gate'])}
+    return PESACConfig(**values)
 
 
 def learning_state(agent: PESAC) -> dict[str, torch.Tensor]:

@@ -54,8 +54,8 @@ class Invariants(nn.Module):
         self._constant('inverse_scale', 1.0 / torch.from_numpy(scales(tuple(inputs))))
         self._constant('fixed', group.fixed_vectors.reshape(1, -1).clone())
         # (a x b)_x = a_y b_z - a_z b_y and so on: axes shifted by one and by two.
-        self._constant('cross_first', _select(count, first, 1, first, 2))
-        self._constant('cross_second', _select(count, second, 2, second, 1))
+        self._constant('cross_first', _select_twice(count, first, 1, 2))
+        self._constant('cross_second', _select_twice(count, second, 2, 1))
         self._constant('dot_first', _select(count, [i for i, _ in dots], 0))
         self._constant('dot_second', _select(count, [j for _, j in dots], 0))
         self._constant('dot_sum', _sum_of_threes(len(dots)))
@@ -104,18 +104,18 @@ class Invariants(nn.Module):
         return 2 * self.count + self.pairs
 
 
-def _select(count: int, vectors: list[int], shift: int, *more: list[int] | int) -> torch.Tensor:
-    """Return the matrix that picks vectors, their axes rotated by ``shift``, from a flat row.
-
-    With ``more`` (again vectors and a shift) the second pick stands to the right of the first.
-    """
+def _select(count: int, vectors: list[int], shift: int) -> torch.Tensor:
+    """Return the matrix that picks vectors, their axes rotated by ``shift``, from a flat row."""
     matrix = torch.zeros(3 * count, 3 * len(vectors))
     for column, vector in enumerate(vectors):
         for axis in range(3):
             matrix[3 * vector + (axis + shift) % 3, 3 * column + axis] = 1.0
-    if not more:
-        return matrix
-    return torch.cat((matrix, _select(count, *more)), dim=1)
+    return matrix
+
+
+def _select_twice(count: int, vectors: list[int], first: int, second: int) -> torch.Tensor:
+    """Return two such matrices side by side, with two shifts."""
+    return torch.cat((_select(count, vectors, first), _select(count, vectors, second)), dim=1)
 
 
 def _sum_of_threes(count: int) -> torch.Tensor:

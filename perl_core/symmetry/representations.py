@@ -37,7 +37,9 @@ class Representation:
                     f'{part.name!r} is {part.kind!r} of size {part.size}; a representation '
                     "exists only for parts of kind 'vector' with three entries a vector"
                 )
-        return cls(['vector'] * (sum(part.size for part in parts) // 3))
+        count = sum(part.size for part in parts) // 3
+        blocks: list[Block] = ['vector'] * count
+        return cls(blocks)
 
     def matrix(self, element: torch.Tensor) -> torch.Tensor:
         """Return rho(g), block diagonal.
