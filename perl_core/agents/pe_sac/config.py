@@ -38,8 +38,9 @@ class PESACConfig:
     """Factor on the reward: values of order 1 are learned fastest."""
     discount: float = 0.97
     """Of one policy period."""
-    target_rate: float = 0.005
-    """Rate at which the target critic follows."""
+    target_rate: float = 0.02
+    """Rate at which the target critic follows; values need about 1 / (rate * (1 - discount)) updates
+    to grow to their size."""
     learning_rate: float = 1e-3
     """Of Adam, for actor, critic, predictors and temperature."""
     max_gradient_norm: float = 10.0
