@@ -17,8 +17,7 @@ from perl_safety.heartbeat import HeartbeatReader, heartbeat_path
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy
-from rclpy.executors import ExternalShutdownException
-from rclpy.experimental import EventsExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
@@ -251,7 +250,7 @@ def main() -> None:
     """Entry point of the process."""
     rclpy.init()
     node = PerlController()
-    executor = EventsExecutor()
+    executor = SingleThreadedExecutor()
     executor.add_node(node)
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         try:
