@@ -1,6 +1,6 @@
 """The register machine tick by tick, without sockets."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 import numpy as np
 from perl_core.contract import Contract
@@ -223,6 +223,7 @@ def test_no_speed_whatever_throws_the_arm_beyond_its_limits(numbers):
 @given(command=st.sampled_from(sorted({**COMMANDS, **TOOL_COMMANDS})),
        numbers=st.lists(NUMBERS, min_size=18, max_size=18), integer=st.integers(-2**31, 2**31 - 1))
 @settings(max_examples=150)
+@example(command=WATCHDOG, numbers=[5e-324] * 18, integer=0)
 def test_no_arguments_whatever_break_the_emulator(command, numbers, integer):
     bench = Bench()
     bench.write(command, *numbers, integer=integer)

@@ -24,14 +24,19 @@ MIN_SPEED_RAD_S = 0.001
 """Own choice: a slower moveJ is taken as this, so that every motion ends."""
 MAX_DECELERATION_RAD_S2 = 40.0
 """Source: ur_rtde's limit of joint accelerations."""
+WATCHDOG_RANGE_HZ = (0.01, 500.0)
+"""Own choice: from a write in 100 s to one in every tick."""
+MAX_ARGUMENT = 1e6
+"""Own choice: far beyond any length, angle, speed or mass, far below an overflow."""
 
 _LOG = logging.getLogger(__name__)
 
 
 def require_finite(numbers: np.ndarray | float) -> None:
-    """Raise ImpossibleTargetError unless all numbers are finite."""
-    if not np.isfinite(numbers).all():
-        raise ImpossibleTargetError(f'an argument that is not finite: {numbers}')
+    """Raise ImpossibleTargetError unless all numbers are finite, and none is absurd."""
+    # Written so that what is no number is refused, too.
+    if not np.all(np.abs(numbers) <= MAX_ARGUMENT):
+        raise ImpossibleTargetError(f'an argument that is not finite or absurd: {numbers}')
 
 
 def require_target(joints_rad: np.ndarray) -> None:
@@ -108,8 +113,8 @@ def _stop_j_or_l(script: ScriptMachine) -> None:
 
 def _set_watchdog(script: ScriptMachine) -> None:
     rate_hz = script.registers.double(0)
-    if not (np.isfinite(rate_hz) and rate_hz > 0.0):
-        raise ScriptError(f'setWatchdog needs a rate above 0 Hz; got {rate_hz}')
+    if not WATCHDOG_RANGE_HZ[0] <= rate_hz <= WATCHDOG_RANGE_HZ[1]:
+        raise ScriptError(f'setWatchdog takes {WATCHDOG_RANGE_HZ} Hz; got {rate_hz}')
     script.set_watchdog(max(1, round(1.0 / (rate_hz * TICK_S))))
 
 

@@ -25,8 +25,8 @@ def _solve(script: ScriptMachine, pose: np.ndarray, near_rad: np.ndarray) -> np.
 
 def _has_solution(script: ScriptMachine, near_rad: np.ndarray) -> None:
     pose = script.registers.vector()
-    found = np.isfinite(pose).all() and script.tool.joints_for(pose, near_rad) is not None
-    script.registers.write_integer(1, int(found))
+    require_finite(pose)
+    script.registers.write_integer(1, script.tool.joints_for(pose, near_rad) is not None)
 
 
 def _move_j_to_pose(script: ScriptMachine) -> None:
