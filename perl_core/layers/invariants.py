@@ -21,7 +21,7 @@ class Geometry(NamedTuple):
     """What is computed from the vectors."""
 
     invariants: torch.Tensor
-    """Dot products, lengths, log lengths, triple products; shape (batch, size)."""
+    """Dot products, lengths, triple products, compressed, and log lengths; (batch, size)."""
     vectors: torch.Tensor
     """Scaled inputs and the group's fixed vectors, flat, shape (batch, 3 * count)."""
     crosses: torch.Tensor
@@ -83,7 +83,9 @@ class Invariants(nn.Module):
             (crosses @ self.triple_cross) * (vectors @ self.triple_vector)
         ) @ self.triple_sum
         lengths = (vectors.square() @ self.length_sum + 1e-12).sqrt()
-        invariants = torch.cat((dots, lengths, log_norms(lengths), triples), dim=1)
+        invariants = torch.cat((
+            _compress(dots), _compress(lengths), log_norms(lengths), _compress(triples)
+        ), dim=1)  # fmt: skip
         return Geometry(invariants, vectors, crosses, lengths)
 
     def basis(self, geometry: Geometry) -> torch.Tensor:
@@ -102,6 +104,11 @@ class Invariants(nn.Module):
     def basis_size(self) -> int:
         """Number of vectors in the basis."""
         return 2 * self.count + self.pairs
+
+
+def _compress(values: torch.Tensor) -> torch.Tensor:
+    """Return sign(x) log(1 + |x|): products of large vectors must not swamp the rest."""
+    return values.sign() * values.abs().log1p()
 
 
 def _select(count: int, vectors: list[int], shift: int) -> torch.Tensor:

@@ -8,7 +8,10 @@ from torch import nn
 
 
 class MLP(nn.Sequential):
-    """Linear layers with SiLU in between."""
+    """Linear layers with normalisation and SiLU in between.
+
+    The normalisation keeps a critic from growing without bound outside of its data.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, width: int, depth: int, last_layer_scale: float = 1.0
@@ -25,7 +28,7 @@ class MLP(nn.Sequential):
         sizes = [inputs, *[width] * depth]
         layers: list[nn.Module] = []
         for fan_in, fan_out in itertools.pairwise(sizes):
-            layers += [_linear(fan_in, fan_out, 2**0.5), nn.SiLU()]
+            layers += [_linear(fan_in, fan_out, 2**0.5), nn.LayerNorm(fan_out), nn.SiLU()]
         super().__init__(*layers, _linear(sizes[-1], outputs, last_layer_scale))
 
     @classmethod

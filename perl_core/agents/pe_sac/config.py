@@ -38,16 +38,16 @@ class PESACConfig:
     """Factor on the reward: values of order 1 are learned fastest."""
     discount: float = 0.97
     """Of one policy period."""
-    target_rate: float = 0.02
+    target_rate: float = 0.01
     """Rate at which the target critic follows. Values need about 1 / (rate * (1 - discount))
-    updates to grow to their size: 1,700 here, 20,000 at the usual 0.005 and 0.99."""
-    learning_rate: float = 1e-3
+    updates to grow to their size: 3,300 here, 20,000 at the usual 0.005 and 0.99."""
+    learning_rate: float = 5e-4
     """Of Adam, for actor, critic, predictors and temperature."""
     max_gradient_norm: float = 10.0
     """Global norm to which gradients are clipped."""
     target_entropy: float = -3.0
     """Wanted entropy of the squashed action, in nats."""
-    initial_temperature: float = 0.02
+    initial_temperature: float = 0.002
     """First weight of entropy."""
 
     def __post_init__(self) -> None:
