@@ -137,12 +137,11 @@ def rig():
 @pytest.fixture(scope='session')
 def toy_bundle(tmp_path_factory):
     """A bundle whose twist is proportional to the error."""
-    import torch
-    from torch import nn
-
     from perl_core.bundle.export import Description, export_bundle
     from perl_core.bundle.manifest import TrainedCalibration, Training
     from perl_core.kinematics import UR5E_NOMINAL
+    import torch
+    from torch import nn
 
     torch.set_num_threads(1)
 

@@ -1,6 +1,7 @@
 """The lifecycle node and its action server, with the emulated controller."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -26,12 +27,18 @@ class Client:
     """Speaks to the controller node."""
 
     def __init__(self):
-        import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
         from lifecycle_msgs.srv import ChangeState
         from perl_msgs.action import Reach
-        from perl_msgs.msg import ControllerState, JointCommand, LoopTiming, PolicyState
-        from perl_msgs.msg import ReachEvent, SafetyState
+        from perl_msgs.msg import (
+            ControllerState,
+            JointCommand,
+            LoopTiming,
+            PolicyState,
+            ReachEvent,
+            SafetyState,
+        )
+        import rclpy
         from rclpy.action import ActionClient
         from rclpy.executors import SingleThreadedExecutor
         from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -168,11 +175,21 @@ def armed(client, start_emulator, toy_bundle):
 
 
 def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
+    """One long test, since starting a stack is what takes the time."""
     client, process, _ = armed
-    home_rad = client.joints_rad
+    reaches_and_tells(client)
+    understands_base_link(client)
+    refuses_with_a_sentence(client)
+    preempts_and_cancels(client)
+    times_out(client)
+    follows_its_lifecycle(client)
+    process.terminate()
+    assert process.wait(3.0) == 0
 
-    # Reached, with feedback, events and everything that a bag needs.
-    handle, future, feedback = client.send(near(home_rad, (0.05, -0.05, 0.03), (0.0, 0.2, 0.0)))
+
+def reaches_and_tells(client):
+    goal = near(client.joints_rad, (0.05, -0.05, 0.03), (0.0, 0.2, 0.0))
+    handle, future, feedback = client.send(goal)
     status, result = client.result(future)
     assert (status, result.outcome) == (SUCCEEDED, OUTCOMES['REACHED']), result.message
     assert result.position_error_m < 0.01
@@ -188,12 +205,13 @@ def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
     command = client.got['/perl_controller/command'][-1]
     np.testing.assert_array_equal(command.asked_rad, command.sent_rad)
     timing = client.got['/perl_controller/loop_timing']
-    for before, after in zip(timing, timing[1:], strict=False):
+    for before, after in itertools.pairwise(timing):
         assert after.first_tick == before.first_tick + len(before.lateness_us)
     assert client.got['/diagnostics'][-1].status[0].values
     assert client.got['/perl_controller/safety'][-1].source == 'filter'
 
-    # base_link is base turned by pi about z.
+
+def understands_base_link(client):
     turned = np.diag((-1.0, -1.0, 1.0))
     pose = near(client.joints_rad, (0.0, 0.04, 0.0))
     _, future, _ = client.send(
@@ -201,7 +219,8 @@ def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
     )
     assert client.result(future)[1].outcome == OUTCOMES['REACHED']
 
-    # Refused, each with its sentence; the arm stands still.
+
+def refuses_with_a_sentence(client):
     client.spin(0.5)
     before_rad = client.joints_rad
     outside = near(before_rad, (0.0, 0.9, 0.0))
@@ -218,7 +237,9 @@ def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
         assert client.events(handle) == [OUTCOMES['STARTED'], OUTCOMES['REFUSED']]
     assert np.abs(client.joints_rad - before_rad).max() < 1e-3
 
-    # Pre-empted by a newer goal, which is then cancelled: the arm comes to rest.
+
+def preempts_and_cancels(client):
+    before_rad = client.joints_rad
     old, old_future, _ = client.send(near(before_rad, (0.15, 0.0, 0.0)))
     client.spin(0.3)
     handle, future, _ = client.send(near(before_rad, (0.0, 0.15, 0.0)))
@@ -233,7 +254,8 @@ def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
     assert np.abs(client.got['/joint_states'][-1].velocity).max() < 0.01
     assert client.state == 2
 
-    # Timed out: the tolerance cannot be met; the arm holds.
+
+def times_out(client):
     _, future, _ = client.send(
         near(client.joints_rad, (0.1, 0.0, 0.0)), position_tolerance_m=1e-7, timeout_s=0.6
     )
@@ -241,7 +263,8 @@ def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
     assert (status, result.outcome) == (ABORTED, OUTCOMES['TIMED_OUT'])
     assert 'timeout of 0.6 s' in result.message
 
-    # Deactivated: no goals any more; active again: goals.
+
+def follows_its_lifecycle(client):
     assert client.transition(DEACTIVATE)
     _, future, _ = client.send(near(client.joints_rad))
     assert 'expected an armed controller, it is STANDBY' in client.result(future)[1].message
@@ -249,9 +272,6 @@ def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
     assert client.transition(DEACTIVATE)
     assert client.transition(CLEANUP)
     assert client.state == 0
-
-    process.terminate()
-    assert process.wait(3.0) == 0
 
 
 def test_a_stop_ends_the_goal_and_the_death_of_the_loop_ends_the_node(armed):
@@ -314,7 +334,9 @@ def test_a_killed_process_leaves_the_arm_stopped(armed, victim):
         (('--protective-stop',), 'it is PROTECTIVE_STOP'),
     ],
 )
-def test_configuring_fails_with_one_sentence(client, start_emulator, toy_bundle, options, sentence):
+def test_configuring_fails_with_one_sentence(
+    client, start_emulator, toy_bundle, options, sentence
+):
     address = f'{HOST}21'
     if options is not None:
         start_emulator(address, *options)

@@ -51,10 +51,6 @@ def test_it_reaches_a_goal_without_a_jump(child):
     assert np.linalg.norm(tool_m - goal_m) < 0.01
     assert np.abs(records['sent_rad'][0] - start_rad).max() < 0.001
     assert np.abs(np.diff(records['sent_rad'], axis=0)).max() < 0.0051
-    print('lateness', np.percentile(records['lateness_us'], (50, 99, 99.9)),
-          'work', np.percentile(records['work_us'], (50, 99, 99.9)),
-          'inference', np.percentile(records['inference_us'], (50, 99)),
-          'skipped', records['skipped'][-1], 'overruns', records['overruns'][-1])
 
 
 def test_sigterm_ramps_down_and_exits_with_zero(child):

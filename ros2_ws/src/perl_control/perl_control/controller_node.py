@@ -27,6 +27,7 @@ from perl_control.loop_config import LoopConfig
 from perl_control.mailbox import Mode
 from perl_control.messages import Messages
 from perl_control.reach_node import ReachServer
+from perl_control.real_time import come_first
 from perl_control.states import State
 from perl_control.telemetry_node import TelemetryPublisher
 from perl_control.watch import Watch
@@ -36,6 +37,8 @@ ROUND_S = 0.02
 ARM_DEADLINE_S = 3.0
 REST_DEADLINE_S = 2.0
 RESET_DEADLINE_S = 10.0
+NODE_PRIORITY = 20
+"""SCHED_FIFO, below the control loop: a heartbeat that comes late stops the arm."""
 LAST_WORDS_S = 0.3
 """Time for results and states to go out before the process ends."""
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -250,6 +253,9 @@ def main() -> None:
     """Entry point of the process."""
     rclpy.init()
     node = PerlController()
+    refused = come_first(NODE_PRIORITY)
+    if refused:
+        node.get_logger().warning(refused)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
