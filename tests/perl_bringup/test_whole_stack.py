@@ -9,6 +9,7 @@ import sys
 import time
 
 import numpy as np
+from perl_bringup import paths
 import pytest
 from rtde_receive import RTDEReceiveInterface
 
@@ -22,7 +23,9 @@ STOP_LIMIT_S = 3.0
 
 
 @pytest.fixture(scope='module')
-def toy_bundle(tmp_path_factory):
+def policy(tmp_path_factory):
+    if paths.shipped_bundle().is_dir():
+        return paths.shipped_bundle()
     folder = tmp_path_factory.mktemp('policy') / 'toy'
     subprocess.run([sys.executable, str(HERE / 'toy_bundle.py'), str(folder)], check=True)
     return folder
@@ -87,11 +90,11 @@ class Stack:
     ])),
 )
 def test_killing_any_process_during_a_motion_leaves_the_arm_at_rest(
-    number, victim, start_emulator, spawn, toy_bundle, tmp_path, wait_until
+    number, victim, start_emulator, spawn, policy, tmp_path, wait_until
 ):
     address = f'127.0.4.{30 + number}'
     start_emulator(address)
-    stack = Stack(spawn, address, toy_bundle, tmp_path / 'bag')
+    stack = Stack(spawn, address, policy, tmp_path / 'bag')
     client = spawn(str(HERE / 'send_goal.py'), ROS_DOMAIN_ID=DOMAIN)
     assert client.stdout.readline() == 'sent\n', client.stderr.read()
     assert wait_until(lambda: stack.speed_rad_s() > MOVING_RAD_S)
@@ -118,11 +121,11 @@ def test_killing_any_process_during_a_motion_leaves_the_arm_at_rest(
 
 @pytest.mark.timeout(120)
 def test_a_second_start_is_refused_and_the_first_stays(
-    start_emulator, spawn, toy_bundle, tmp_path, wait_until
+    start_emulator, spawn, policy, tmp_path, wait_until
 ):
     address = '127.0.4.40'
     start_emulator(address)
-    stack = Stack(spawn, address, toy_bundle, tmp_path / 'bag')
+    stack = Stack(spawn, address, policy, tmp_path / 'bag')
     second = spawn('-m', 'perl_bringup', *stack.words, ROS_DOMAIN_ID=DOMAIN)
     _, errors = second.communicate(timeout=30)
     assert second.returncode == 1
@@ -141,10 +144,10 @@ def test_a_second_start_is_refused_and_the_first_stays(
 
 
 @pytest.mark.timeout(120)
-def test_the_demo_reaches_and_its_last_line_is_json(spawn, toy_bundle, tmp_path):
+def test_the_demo_reaches_and_its_last_line_is_json(spawn, policy, tmp_path):
     process = spawn(
         '-m', 'perl_bringup.demo', '--goals', '2', '--address', '127.0.4.41',
-        '--bag', str(tmp_path / 'bag'), '--bundle', str(toy_bundle), ROS_DOMAIN_ID=DOMAIN,
+        '--bag', str(tmp_path / 'bag'), '--bundle', str(policy), ROS_DOMAIN_ID=DOMAIN,
     )
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors + output

@@ -26,6 +26,11 @@ OUTCOMES = {
     for name in ('REACHED', 'TIMED_OUT', 'CANCELED', 'PREEMPTED', 'STOPPED', 'REFUSED')
 }
 
+STATES = {
+    getattr(ControllerState, name): name
+    for name in ('DISCONNECTED', 'STANDBY', 'ARMED', 'MOVING', 'STOPPING', 'FAULT')
+}
+
 
 class ReachReport(NamedTuple):
     """What became of a goal."""
@@ -58,7 +63,7 @@ class ReachClient:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node('perl_reach_client')
         self._client = ActionClient(self._node, Reach, '/perl_controller/reach')
-        self._controller_state: int | None = None
+        self._controller_state: ControllerState | None = None
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._node.create_subscription(
             ControllerState, '/perl_controller/state', self._on_state, latched
@@ -79,13 +84,17 @@ class ReachClient:
         Raises:
             RobotError: it does not within the time.
         """
-        if self._spin_until(self._is_armed, timeout_s):
+        self._spin_until(lambda: self._is_armed() or self._is_faulty(), timeout_s)
+        if self._is_armed():
             return True
         if self._ended():
             return False
+        state = self._controller_state
+        known = 'nothing was heard of it' if state is None else (
+            f'it is {STATES[state.state]} {state.reason}'.rstrip()
+        )
         raise RobotError(
-            f'expected perl_controller to accept goals within {timeout_s:.0f} s; its last state '
-            f'was {self._controller_state} (see ControllerState.msg)'
+            f'expected perl_controller to accept goals within {timeout_s:.0f} s; {known}'
         )
 
     def reach(
@@ -126,11 +135,17 @@ class ReachClient:
         return True
 
     def _is_armed(self) -> bool:
-        armed = self._controller_state == ControllerState.ARMED
-        return armed and self._client.server_is_ready()
+        return self._is_in(ControllerState.ARMED) and self._client.server_is_ready()
+
+    def _is_faulty(self) -> bool:
+        # Latched until somebody resets it, so waiting on is in vain.
+        return self._is_in(ControllerState.FAULT)
+
+    def _is_in(self, state: int) -> bool:
+        return self._controller_state is not None and self._controller_state.state == state
 
     def _on_state(self, state: ControllerState) -> None:
-        self._controller_state = state.state
+        self._controller_state = state
 
 
 def _message(goal: ReachGoal) -> Reach.Goal:
