@@ -159,3 +159,14 @@ def test_every_executable_is_installed_by_its_package_from_the_same_module(root)
         text = Path(setup).read_text()
         module = spec.module if spec.kind != 'program' else f'{spec.module}.__main__'
         assert f'{spec.executable} = {module}:main' in text
+
+
+def test_every_shipped_parameter_is_declared_by_its_node_with_the_same_default(root):
+    modules = {spec.name: spec for spec in STACK}
+    for node, section in yaml.safe_load(paths.default_parameters().read_text()).items():
+        spec = modules[node]
+        relative = spec.module.replace('.', '/') + '.py'
+        source = (root / 'ros2_ws/src' / spec.package / relative).read_text()
+        for name, value in section['ros__parameters'].items():
+            assert f"'{name}'" in source, f'{node} declares no {name}'
+            assert repr(value) in source, f'{node} has another default for {name}'
