@@ -9,6 +9,7 @@ from collections.abc import Callable
 import signal
 import sys
 import time
+from typing import Any
 
 from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -110,13 +111,18 @@ class LifecycleManager(Node):
         for name in reversed(self._names):
             if not self._changes[name].service_is_ready():
                 continue
-            request = ChangeState.Request()
-            request.transition.id = Transition.TRANSITION_DEACTIVATE
             try:
-                # Inactive nodes answer with a refusal, which is as good.
-                self._call(self._changes[name], request, 'stop_timeout_s', lambda: None)
+                self._deactivate(name)
             except LifecycleError as error:
                 self.get_logger().warning(f'{name} may not have deactivated: {error}')
+
+    def _deactivate(self, name: str) -> None:
+        state = self._call(self._states[name], GetState.Request(), 'stop_timeout_s', _go_on)
+        if state.current_state.id != State.PRIMARY_STATE_ACTIVE:
+            return
+        request = ChangeState.Request()
+        request.transition.id = Transition.TRANSITION_DEACTIVATE
+        self._call(self._changes[name], request, 'stop_timeout_s', _go_on)
 
     def _await_services(self, name: str) -> None:
         limit_s = self._timeouts_s['appear_timeout_s']
@@ -149,7 +155,7 @@ class LifecycleManager(Node):
 
     def _call(
         self, client: Client, request: object, timeout: str, check: Callable[[], None]
-    ) -> object:
+    ) -> Any:
         """Return the response, or raise LifecycleError."""
         limit_s = self._timeouts_s[timeout]
         deadline = time.monotonic() + limit_s
@@ -191,6 +197,10 @@ class LifecycleManager(Node):
         if not value_s > 0.0:
             raise ConfigError(f'{name} must be above 0 s; got {value_s}')
         return value_s
+
+
+def _go_on() -> None:
+    """Wait on, although this process is asked to end: the nodes come first."""
 
 
 def main() -> None:
