@@ -170,8 +170,8 @@ def update_actor(
     Returns:
         What to log, and the log-probabilities for the temperature's update, shape (batch,).
     """
-    is_open = parts.gate.of_state(batch.observation)
-    policy = parts.actor(batch.observation, is_open)
+    chosen = parts.gate.of_state(batch.observation)
+    policy = parts.actor(batch.observation, parts.gate.practised(chosen, generator))
     action, log_probability = sample_action(policy, generator)
     value = parts.smallest_q(batch.observation, action)
     loss = (parts.temperature.alpha * log_probability - value).mean()
@@ -181,7 +181,7 @@ def update_actor(
         'actor/gradient_norm': norm,
         'actor/entropy': -log_probability.mean().item(),
         'actor/std': policy.std.mean().item(),
-        'actor/gate_share': is_open.float().mean().item(),
+        'actor/gate_share': chosen.float().mean().item(),
     }
     return info, log_probability.detach()
 

@@ -2,7 +2,8 @@
 
 A run folder holds ``config.json`` (the resolved configuration, with the contract) and
 ``checkpoint-<step>/`` with ``agent.safetensors`` (parts, optimisers, random generators),
-``replay.safetensors`` and ``checkpoint.json`` (step, counters and what a caller adds).
+``replay.safetensors`` and ``checkpoint.json`` (step, counters and what a caller adds). ``best/``
+holds another one, without the replay buffer.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ import json
 import os
 from pathlib import Path
 import shutil
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from perl_core.agents.pe_sac import PESAC, PESACConfig
 from perl_core.contract import Contract
@@ -22,6 +23,11 @@ from safetensors.torch import load_file, save_file
 import torch
 
 _PREFIX = 'checkpoint-'
+BEST = 'best'
+"""Folder in a run's folder with the checkpoint that did best on the validation goals."""
+
+
+Choice = Literal['best', 'newest']
 
 
 class Loaded(NamedTuple):
@@ -106,8 +112,12 @@ def restore(
     return meta
 
 
-def load_agent(run_folder: Path) -> Loaded:
-    """Return the newest agent of a run, built from the run's own configuration.
+def load_agent(run_folder: Path, choice: Choice = 'newest') -> Loaded:
+    """Return an agent of a run, built from the run's own configuration.
+
+    Args:
+        run_folder: of the run.
+        choice: the newest checkpoint, or the one that did best on the validation goals.
 
     Raises:
         CheckpointError: the run is missing, damaged, or of another version of the configuration.
@@ -121,7 +131,8 @@ def load_agent(run_folder: Path) -> Loaded:
         raise CheckpointError(
             f'{run_folder}/config.json is not a configuration of this version: {error!r}'
         ) from error
-    return Loaded(agent, config, restore(latest_checkpoint(run_folder), agent))
+    folder = run_folder / BEST if choice == 'best' else run_folder
+    return Loaded(agent, config, restore(latest_checkpoint(folder), agent))
 
 
 def read_config(run_folder: Path) -> dict[str, Any]:

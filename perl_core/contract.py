@@ -89,11 +89,11 @@ class Contract:
     home_rad: tuple[float, ...] = (0.0, -math.pi / 2, math.pi / 2, -math.pi / 2, -math.pi / 2, 0.0)
     """The usual start: arm up and forward, tool down."""
     joint_lower_rad: tuple[float, ...] = (
-        -2 * math.pi + 0.1, -math.pi, -2.8, -4.4, -2 * math.pi + 0.1, -2 * math.pi + 0.1,
+        -2 * math.pi + 0.1, -math.pi, -2.8, *(-2 * math.pi + 0.1,) * 3,
     )
     """Lower joint limits of the task; inside the robot's own (+-2 pi)."""
     joint_upper_rad: tuple[float, ...] = (
-        2 * math.pi - 0.1, 0.0, 2.8, 1.4, 2 * math.pi - 0.1, 2 * math.pi - 0.1,
+        2 * math.pi - 0.1, 0.0, 2.8, *(2 * math.pi - 0.1,) * 3,
     )
     """Upper joint limits of the task."""
     max_tool_speed_m_s: float = 0.5

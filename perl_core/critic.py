@@ -78,7 +78,9 @@ class CriticUpdate(NamedTuple):
     """For clipping."""
 
 
-def update_critic(parts: CriticUpdate, batch: Batch) -> dict[str, float]:
+def update_critic(
+    parts: CriticUpdate, batch: Batch, generator: torch.Generator
+) -> dict[str, float]:
     """Take one step towards the soft Bellman target.
 
     Returns:
@@ -87,7 +89,8 @@ def update_critic(parts: CriticUpdate, batch: Batch) -> dict[str, float]:
     with torch.no_grad():
         future = (1.0 - batch.terminated) * parts.next_value(batch.next_observation)
         target = (parts.reward_scale * batch.reward + parts.discount * future).unsqueeze(1)
-        is_open = parts.gate.of_action(batch.observation, batch.action)
+        chosen = parts.gate.of_action(batch.observation, batch.action)
+        is_open = parts.gate.practised(chosen, generator)
     values = parts.critic(batch.observation, batch.action, is_open)
     loss = (values - target).square().sum(1).mean()
     norm = descend(parts.optimiser, loss, parts.max_gradient_norm)
@@ -95,5 +98,5 @@ def update_critic(parts: CriticUpdate, batch: Batch) -> dict[str, float]:
         'critic/loss': loss.item(),
         'critic/gradient_norm': norm,
         'critic/value': values.mean().item(),
-        'critic/gate_share': is_open.float().mean().item(),
+        'critic/gate_share': chosen.float().mean().item(),
     }

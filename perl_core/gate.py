@@ -64,6 +64,10 @@ class Gate(Protocol):
         """Return lambda(s) in [0, 1], shape (batch,)."""
         ...
 
+    def practised(self, is_open: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return which rows of an update go to the standard branch, bool, shape (batch,)."""
+        ...
+
     def update(self, batch: Batch, comparison: Comparison) -> dict[str, float]:
         """Learn from how the predictors did on a batch; return what to log."""
         ...
@@ -89,6 +93,10 @@ class FixedGate(nn.Module):
         """Return 0 or 1 for every row."""
         return torch.zeros_like(observation[:, 0]) + float(self._is_open)
 
+    def practised(self, is_open: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return the choice unchanged: there is one branch."""
+        return is_open
+
     def update(self, batch: Batch, comparison: Comparison) -> dict[str, float]:
         """Learn nothing."""
         return {}
@@ -102,7 +110,7 @@ class GateConfig:
     """Units in each of the two hidden layers of both networks."""
     prior: float = 0.05
     """Probability that the gate starts with."""
-    warm_up_updates: int = 5000
+    warm_up_updates: int = 750
     """Updates for which the gate stays closed and only predictors and detector learn."""
     rate: float = 0.005
     """Rate at which the target gate follows."""
@@ -110,6 +118,9 @@ class GateConfig:
     """tau: the state gate opens where at least a share 1 - tau of the actions is broken."""
     learning_rate: float = 3e-4
     """Of Adam."""
+    practice_share: float = 0.1
+    """Share of an update's rows that the standard branch learns from though the gate is closed.
+    Without it the gate would one day open on a network that never learned."""
 
 
 class LearnedGate(nn.Module):
@@ -160,6 +171,13 @@ class LearnedGate(nn.Module):
     def probability(self, observation: torch.Tensor) -> torch.Tensor:
         """Return lambda(s), shape (batch,)."""
         return self.state_gate(observation).scalars.squeeze(1).sigmoid()
+
+    def practised(self, is_open: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return the open rows and, by lot, the configured share of the others."""
+        if not self._config.practice_share:
+            return is_open
+        lot = torch.rand(len(is_open), generator=generator)
+        return is_open | (lot < self._config.practice_share)
 
     def update(self, batch: Batch, comparison: Comparison) -> dict[str, float]:
         """Let the detector learn, then, once warm, both gates."""

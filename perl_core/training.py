@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 from perl_core.agents.pe_sac import PESAC
-from perl_core.checkpoint import latest_checkpoint, restore, save_checkpoint
+from perl_core.checkpoint import BEST, latest_checkpoint, restore, save_checkpoint
 from perl_core.errors import ConfigError, TrainingError
 from perl_core.evaluation import (
     TRAINING_SEED,
@@ -31,7 +31,7 @@ class TrainingConfig:
     """Of networks, exploration, replay and environment."""
     steps: int = 60_000
     """Environment steps of the whole run."""
-    random_steps: int = 2_000
+    random_steps: int = 1_000
     """Steps with random actions at the start, during which nothing is learned."""
     batch_size: int = 256
     """Transitions in an update."""
@@ -39,7 +39,7 @@ class TrainingConfig:
     """Steps for each update."""
     capacity: int = 1_000_000
     """Transitions kept; limited to ``steps``."""
-    evaluate_every: int = 5_000
+    evaluate_every: int = 2_500
     """Steps between evaluations on the validation seeds."""
     evaluation_episodes: int = 50
     """Goals of such an evaluation."""
@@ -68,6 +68,19 @@ class Environments(NamedTuple):
     """Reset with the validation seeds."""
 
 
+class Score(NamedTuple):
+    """How good an evaluation was: success first, reward between equals."""
+
+    success: float
+    """Share of the goals."""
+    reward: float
+    """Mean over the goals."""
+
+
+NO_SCORE = Score(-1.0, 0.0)
+"""Worse than any evaluation."""
+
+
 class Trainer:
     """A run: agent, replay buffer, environment, and the counters."""
 
@@ -92,6 +105,7 @@ class Trainer:
         )
         self.step = 0
         self.evaluation: dict[str, Any] = {}
+        self._best = NO_SCORE
         self._learned: dict[str, float] = {}
         self._random = torch.Generator().manual_seed(config.seed)
         self._start_seed = TRAINING_SEED + config.seed
@@ -107,17 +121,31 @@ class Trainer:
         """
         meta = restore(latest_checkpoint(self.run_folder), self.agent, self.replay)
         self.step, self.evaluation = meta['step'], meta['evaluation']
+        self._best = Score(*meta['best'])
         self._random.set_state(torch.tensor(meta['random_state'], dtype=torch.uint8))
         self._start_seed += 1_000_003 * self.step % VALIDATION_SEED
 
     def save(self) -> Path:
         """Write a checkpoint."""
-        meta = {
+        return save_checkpoint(self.run_folder, self.agent, self.replay, self._meta())
+
+    def _meta(self) -> dict[str, Any]:
+        return {
             'step': self.step,
             'evaluation': self.evaluation,
+            'best': self._best,
             'random_state': self._random.get_state().tolist(),
         }
-        return save_checkpoint(self.run_folder, self.agent, self.replay, meta)
+
+    def _keep_best(self) -> None:
+        """Keep the agent, without its replay buffer, if no evaluation was better.
+
+        Learning is not monotone; the validation goals choose, and the test goals never do.
+        """
+        score = Score(self.evaluation['success'], self.evaluation['reward_mean'])
+        if score > self._best:
+            self._best = score
+            save_checkpoint(self.run_folder / BEST, self.agent, None, self._meta())
 
     def run(self) -> dict[str, Any]:
         """Train to the end; a run that is interrupted keeps its state.
@@ -185,6 +213,7 @@ class Trainer:
         if step % config.evaluate_every == 0 or step == config.steps:
             self.evaluation = self._evaluate()
             log.evaluation(step, self.evaluation)
+            self._keep_best()
         if step % config.checkpoint_every == 0:
             self.save()
 

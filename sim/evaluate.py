@@ -8,7 +8,7 @@ import sys
 from typing import Any, Literal
 
 import gymnasium
-from perl_core.checkpoint import load_agent
+from perl_core.checkpoint import Choice, load_agent
 from perl_core.contract import Contract
 from perl_core.errors import PerlError
 from perl_core.evaluation import TEST_SEED, Policy, Tolerance, agent_policy, evaluate, summarise
@@ -29,7 +29,9 @@ class Args:
     """What to evaluate, and on what."""
 
     run: Path
-    """Folder of a run that sim/train.py made; its newest checkpoint is used."""
+    """Folder of a run that sim/train.py made."""
+    checkpoint: Choice = 'best'
+    """Which of the run's checkpoints: the best on the validation goals, or the newest."""
     goals: int = 200
     """Number of held-out goals."""
     seed: int = TEST_SEED
@@ -89,7 +91,7 @@ def table(results: dict[str, dict[str, Any]]) -> Table:
 def main(args: Args) -> None:
     """Evaluate, print a table, and end with one line of JSON."""
     torch.set_num_threads(1)
-    loaded = load_agent(args.run)
+    loaded = load_agent(args.run, args.checkpoint)
     agent = loaded.agent
     results = {}
     for branch in args.branches:

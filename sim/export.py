@@ -1,4 +1,4 @@
-"""Make a bundle of a run's newest policy: ONNX graphs, manifest, test vectors."""
+"""Make a bundle of a run's policy: ONNX graphs, manifest, test vectors."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from perl_core.agents.pe_sac import PESAC
 from perl_core.bundle.export import Description, export_bundle
 from perl_core.bundle.manifest import Manifest, TrainedCalibration, Training
 from perl_core.bundle.reading import manifest_sha256
-from perl_core.checkpoint import Loaded, load_agent, require_same_config
+from perl_core.checkpoint import Choice, Loaded, load_agent, require_same_config
 from perl_core.errors import BundleError, CheckpointError, PerlError
 from perl_sim import REACH_ID
 from perl_sim.envs.ur5e_reach import UR5eReachConfig
@@ -30,6 +30,8 @@ class Args:
 
     run: Path
     """Folder of the run, as sim/train.py made it."""
+    checkpoint: Choice = 'best'
+    """Which of the run's checkpoints: the best on the validation goals, or the newest."""
     out: Path
     """Folder of the bundle; must not exist."""
     evaluation: Path | None = None
@@ -127,7 +129,7 @@ def summary(out: Path, manifest: Manifest) -> dict[str, Any]:
 def main(args: Args) -> None:
     """Export."""
     torch.set_num_threads(1)
-    loaded = load_agent(args.run)
+    loaded = load_agent(args.run, args.checkpoint)
     evaluation = read_evaluation(args.evaluation)
     observations = gather(loaded.agent, environment_of(loaded), args)
     description = describe(loaded, evaluation)

@@ -70,13 +70,27 @@ def test_density_is_invariant(contract):
 
 
 def test_with_a_closed_gate_it_is_the_strict_agent(contract, make_batch):
-    patient = dataclasses.replace(SMALL, gate=GateConfig(width=16, warm_up_updates=1000))
+    gate = GateConfig(width=16, warm_up_updates=1000, practice_share=0.0)
+    patient = dataclasses.replace(SMALL, gate=gate)
     strict = dataclasses.replace(SMALL, branches='equivariant')
     agents = [PESAC(config, contract, seed=3) for config in (patient, strict)]
     for _ in range(5):
         batch = make_batch()
         both, alone = (agent.update(batch) for agent in agents)
         assert {name: both[name] for name in alone} == alone
+
+
+def test_the_standard_branch_practises_while_the_gate_is_closed(contract, make_batch):
+    gate = GateConfig(width=16, warm_up_updates=1000, practice_share=0.5)
+    agent = PESAC(dataclasses.replace(SMALL, gate=gate), contract, seed=0)
+    before = {name: value.clone() for name, value in agent.state_dict().items()}
+    info = agent.update(make_batch())
+    after = agent.state_dict()
+    assert info['actor/gate_share'] == info['critic/gate_share'] == 0.0
+    for part in ('actor', 'critic'):
+        for branch in ('equivariant', 'standard'):
+            names = [name for name in before if name.startswith(f'{part}.{branch}.')]
+            assert any(not torch.equal(before[name], after[name]) for name in names)
 
 
 def test_only_the_chosen_branch_learns(contract, make_batch):

@@ -93,7 +93,7 @@ class PESAC(nn.Module):
                 self.predictors, self._optimisers['predictors'], batch, config.max_gradient_norm
             )
             info |= predicted | self.gate.update(batch, comparison)
-        info |= update_critic(self._critic_update(), batch)
+        info |= update_critic(self._critic_update(), batch, self.generator)
         self.critic.requires_grad_(False)
         acted, log_probability = update_actor(self._actor_update(), batch, self.generator)
         self.critic.requires_grad_(True)
