@@ -13,6 +13,7 @@ import torch
 SMALL = PESACConfig(
     width=16,
     predictor_width=16,
+    symmetry_every=1,
     gate=GateConfig(width=16, warm_up_updates=3),
     standard_trunk='plain',
 )  # fmt: skip

@@ -19,7 +19,10 @@ from perl_core.training import Environments, Trainer, TrainingConfig
 import pytest
 import torch
 
-SMALL = PESACConfig(width=16, predictor_width=16, gate=GateConfig(width=16, warm_up_updates=3))
+SMALL = PESACConfig(
+    width=16, predictor_width=16, symmetry_every=1,
+    gate=GateConfig(width=16, warm_up_updates=3),
+)  # fmt: skip
 SHORT = TrainingConfig(
     steps=60, random_steps=30, batch_size=32, evaluate_every=60, evaluation_episodes=2,
     checkpoint_every=60, log_every=20,
@@ -132,7 +135,8 @@ def test_it_learns_the_stand_in(contract, make_env, tmp_path):
         checkpoint_every=700, evaluation_episodes=10,
     )  # fmt: skip
     agent = dataclasses.replace(
-        SMALL, branches='equivariant', width=32, discount=0.8, reward_scale=1.0
+        SMALL, branches='equivariant', width=32, discount=0.8,
+        initial_temperature=0.002,
     )
     trainer = make_trainer(make_env, tmp_path, contract, config, agent)
     seeds = range(10)
