@@ -163,7 +163,9 @@ class Contract:
                 f'a contract has the fields {sorted(known)}; '
                 f'missing: {sorted(known - set(data))}, unknown: {sorted(set(data) - known)}'
             )
-        values = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+        values: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in data.items()
+        }
         try:
             for key in ('observation', 'action'):
                 values[key] = tuple(Slice(**part) for part in values[key])
