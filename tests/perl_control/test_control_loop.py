@@ -148,6 +148,14 @@ def test_a_reset_is_refused_with_a_sentence_while_the_cause_is_there(rig):
     assert rig.reset()['state'][-1] == State.ARMED
 
 
+def test_a_refusal_is_told_together_with_the_stop_that_is_reported_after_it(rig):
+    rig.arm()
+    rig.robot.refuses = True
+    rig.run(0.01)
+    protect(rig)
+    assert reasons(rig.run(0.1)) == 'target_refused; safety_bits:protective_stop'
+
+
 def test_refused_targets_are_offered_once_only_and_a_reset_restarts_the_program(rig):
     rig.arm()
     rig.robot.refuses = True

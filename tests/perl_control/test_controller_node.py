@@ -57,7 +57,7 @@ class Client:
         self.got = {}
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         for topic, kind, qos in (
-            ('/joint_states', JointState, 100),
+            ('/joint_states', JointState, 1),
             ('/diagnostics', DiagnosticArray, 10),
             ('/perl_controller/state', ControllerState, latched),
             ('/perl_controller/safety', SafetyState, latched),
@@ -156,7 +156,7 @@ def controller(address, bundle, **parameters):
 
 
 @pytest.fixture
-def client():
+def client(on_time):
     client = Client()
     yield client
     client.close()
@@ -250,9 +250,10 @@ def preempts_and_cancels(client):
     handle.cancel_goal_async()
     status, result = client.result(future)
     assert (status, result.outcome) == (CANCELED, OUTCOMES['CANCELED'])
-    client.spin(0.3)
-    assert np.abs(client.got['/joint_states'][-1].velocity).max() < 0.01
-    assert client.state == 2
+    assert client.spin(
+        3.0, lambda: np.abs(client.got['/joint_states'][-1].velocity).max() < 0.01
+    )
+    assert client.spin(3.0, lambda: client.state == 2)
 
 
 def times_out(client):

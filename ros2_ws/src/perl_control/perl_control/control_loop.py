@@ -113,6 +113,10 @@ class ControlLoop:
         reason = parts.watch.reason(orders, now_ns)
         if reason and self._armed:
             parts.safety.stop(reason)
+        # The report of the stop may come after the refusal that it caused.
+        cause = '' if self._sending else _safety_reason(state)
+        if cause:
+            parts.safety.stop(cause)
         # A goal given before a stop, or before arming, must not start the arm afterwards.
         if not self._armed:
             self._dead_goal = orders.goal_sequence
@@ -168,7 +172,8 @@ class ControlLoop:
         if self._sending and not parts.link.send(result.position_rad):
             # ur_rtde complains on every target that is refused; one is enough.
             self._sending = False
-            parts.safety.stop('target_refused')
+            state = parts.link.read_state(time.monotonic_ns())
+            parts.safety.stop(_safety_reason(state) or 'target_refused')
         parts.telemetry.command(asked_rad, result)
 
     def _answer_reset(self, orders: Orders, now_ns: int) -> None:
@@ -204,7 +209,7 @@ class ControlLoop:
             parts.link.restart()
             parts.pacer.restart()
             state = parts.link.read_state(time.monotonic_ns())
-        wrong = safety_reason(state.safety_status_bits, state.safety_mode)
+        wrong = _safety_reason(state)
         if wrong:
             raise RobotError(
                 f'expected a robot in normal safety status before a reset; came: {wrong}. '
@@ -218,3 +223,8 @@ class ControlLoop:
         """Start from where the arm really is, at rest."""
         self._parts.safety.seed(state.joint_position_rad)
         self._command = Command(state.joint_position_rad.copy(), np.zeros(6))
+
+
+def _safety_reason(state: RobotState) -> str:
+    """Return the name of the robot's own stop, or an empty string."""
+    return safety_reason(state.safety_status_bits, state.safety_mode) or ''

@@ -37,6 +37,8 @@ ROUND_S = 0.02
 ARM_DEADLINE_S = 3.0
 REST_DEADLINE_S = 2.0
 RESET_DEADLINE_S = 10.0
+RESET_GRACE_S = 0.1
+"""Telemetry of an answered reset may still tell the state before it."""
 NODE_PRIORITY = 20
 """SCHED_FIFO, below the control loop: a heartbeat that comes late stops the arm."""
 LAST_WORDS_S = 0.3
@@ -108,19 +110,25 @@ class PerlController(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Arm: from now on the arm may move."""
-        self._loop.want(Mode.ARMED)
-        self._wait(lambda: self._loop.state in (State.ARMED, State.FAULT), ARM_DEADLINE_S)
-        if self._loop.state != State.ARMED:
-            self.get_logger().error(self._why_not_armed())
-            self._loop.want(Mode.STANDBY)
+        loop = self._loop
+        if loop is None:
+            self.get_logger().error('expected a control loop to arm, it died.')
+            return FAILURE
+        loop.want(Mode.ARMED)
+        self._wait(lambda: loop.state in (State.ARMED, State.FAULT), ARM_DEADLINE_S)
+        if loop.state != State.ARMED:
+            self.get_logger().error(self._why_not_armed(loop))
+            loop.want(Mode.STANDBY)
             return FAILURE
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the arm and hold."""
         self._reach.stop('the controller was deactivated')
-        self._loop.want(Mode.STANDBY)
-        self._wait(lambda: self._loop.state in (State.STANDBY, State.FAULT), REST_DEADLINE_S)
+        loop = self._loop
+        if loop is not None:
+            loop.want(Mode.STANDBY)
+            self._wait(lambda: loop.state in (State.STANDBY, State.FAULT), REST_DEADLINE_S)
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -158,13 +166,13 @@ class PerlController(LifecycleNode):
             monitor if config.require_monitor else None, limits.heartbeat_timeout_s
         )
         timeout_s = self.get_parameter('connect_timeout_s').value
-        self._loop = LoopClient(config, timeout_s, lambda: None)
-        self._messages = Messages(config.robot_ip, self._loop.bundle_sha256)
+        loop = self._loop = LoopClient(config, timeout_s, lambda: None)
+        self._messages = Messages(config.robot_ip, loop.bundle_sha256)
         self._publisher.forget()
-        self._reach.attach(self._loop, self._messages, kinematics)
-        self._loop.want(Mode.STANDBY)
-        self._wait(lambda: self._loop.latest is not None, ARM_DEADLINE_S)
-        if self._loop.latest is None:
+        self._reach.attach(loop, self._messages, kinematics)
+        loop.want(Mode.STANDBY)
+        self._wait(lambda: loop.latest is not None, ARM_DEADLINE_S)
+        if loop.latest is None:
             raise RobotError('expected telemetry of the control loop, none came. Start again.')
 
     def _config(self) -> LoopConfig:
@@ -221,13 +229,10 @@ class PerlController(LifecycleNode):
             self._round()
             time.sleep(ROUND_S / 2)
 
-    def _why_not_armed(self) -> str:
-        loop = self._loop
-        if loop is None:
-            return 'expected to arm the controller, but the control loop died.'
+    def _why_not_armed(self, loop: LoopClient) -> str:
         reason = self._watch.reason(loop.orders, time.monotonic_ns())
         if loop.state == State.FAULT:
-            reason = loop.latest['reasons'].decode()
+            reason = loop.reasons
         return (
             f'expected to arm the controller within {ARM_DEADLINE_S:g} s, it is '
             f'{loop.state.name}: {reason or "the arm is not at rest"}. '
@@ -236,16 +241,15 @@ class PerlController(LifecycleNode):
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Leave FAULT, if its causes are gone."""
-        if self._loop is None:
+        loop = self._loop
+        if loop is None:
             response.message = 'expected a configured controller, there is no control loop'
             return response
-        wish = self._loop.ask_reset()
-        self._wait(lambda: self._loop.latest['reset_sequence'] == wish, RESET_DEADLINE_S)
-        self._wait(lambda: self._loop.state != State.FAULT, ROUND_S * 5)
-        loop = self._loop
-        response.success = loop is not None and loop.state != State.FAULT
-        note = '' if loop is None else loop.latest['note'].decode()
-        response.message = note or f'the controller is {loop.state.name if loop else "dead"}'
+        wish = loop.ask_reset()
+        self._wait(lambda: loop.reset_sequence == wish, RESET_DEADLINE_S)
+        self._wait(lambda: loop.state != State.FAULT, RESET_GRACE_S)
+        response.success = self._loop is loop and loop.state != State.FAULT
+        response.message = loop.note or f'the controller is {loop.state.name}'
         return response
 
 

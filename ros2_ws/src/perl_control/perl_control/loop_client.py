@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import time
+from typing import Any
 
 import numpy as np
 from perl_core.errors import RobotError
@@ -58,6 +59,31 @@ class LoopClient:
         return State.DISCONNECTED if self.latest is None else State(int(self.latest['state']))
 
     @property
+    def measured_rad(self) -> np.ndarray:
+        """Joint position in the newest record; only after the first."""
+        return self._newest('measured_rad')
+
+    @property
+    def reasons(self) -> str:
+        """Why the filter stops or limits, in the newest record."""
+        return self._newest('reasons').decode()
+
+    @property
+    def reset_sequence(self) -> int:
+        """The newest reset that the loop answered."""
+        return int(self._newest('reset_sequence'))
+
+    @property
+    def note(self) -> str:
+        """Why it refused that reset; empty if it did not."""
+        return self._newest('note').decode()
+
+    def _newest(self, name: str) -> Any:
+        if self.latest is None:
+            raise RobotError('expected telemetry of the control loop, none came yet.')
+        return self.latest[name]
+
+    @property
     def orders(self) -> Orders:
         """What was ordered last."""
         return self._orders
@@ -106,9 +132,9 @@ class LoopClient:
         """Return the telemetry since the last call."""
         drained = self._ring.drain()
         if len(drained.records):
-            self.latest = drained.records[-1]
+            latest = self.latest = drained.records[-1]
             self._heard_s = time.monotonic()
-            if self.latest['reset_sequence'] == self._orders.reset_sequence:
+            if latest['reset_sequence'] == self._orders.reset_sequence:
                 self._silence_s = SILENCE_S
         self.lost += drained.lost
         return drained

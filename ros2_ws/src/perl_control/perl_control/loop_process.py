@@ -31,11 +31,14 @@ class LoopProcess:
             [sys.executable, '-m', 'perl_control.loop', '-'],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
         )
+        orders, events = self._process.stdin, self._process.stdout
+        if orders is None or events is None:
+            raise RobotError('expected pipes to the control loop, there are none.')
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(config.to_json().encode())
-            self._process.stdin.close()
-        os.set_blocking(self._process.stdout.fileno(), False)
-        self._received = b''
+            orders.write(config.to_json().encode())
+            orders.close()
+        os.set_blocking(events.fileno(), False)
+        self._stdout, self._received = events, b''
 
     @property
     def returncode(self) -> int | None:
@@ -91,11 +94,11 @@ class LoopProcess:
         if self.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._process.stdout.close()
+        self._stdout.close()
 
     def _events(self) -> list[dict[str, str]]:
-        if self._process.stdout.closed:
+        if self._stdout.closed:
             return []
-        self._received += self._process.stdout.read() or b''
+        self._received += self._stdout.read() or b''
         *lines, self._received = self._received.split(b'\n')
         return [json.loads(line) for line in lines]

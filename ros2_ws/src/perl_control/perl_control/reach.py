@@ -148,6 +148,7 @@ class ReachTracker:
         self.pursuit = Pursuit(errors, 0.0, 0)
         self._sequence, self._begin_ns = sequence, now_ns
         self._within_since_ns: int | None = None
+        self._stopping = False
 
     def update(self, records: np.ndarray) -> End | None:
         """Take new telemetry; return how the goal ended, if it did."""
@@ -158,19 +159,26 @@ class ReachTracker:
             ran = ran[ran['tick'] < stopped['tick'][0]]
         for record in ran:
             self._evaluate(record)
-            if self._settled(int(record['deadline_ns'])):
-                return End(Outcome.REACHED, 'reached the goal', self._since(self._within_since_ns))
-        if len(stopped):
-            reasons = stopped['reasons'][0].decode()
-            return self.end(
-                Outcome.STOPPED, f'a safety layer stopped the arm: {reasons}',
-                int(stopped['deadline_ns'][0]),
-            )
-        return None
+            since_ns = self._within_since_ns
+            if since_ns is not None and self._settled(since_ns, int(record['deadline_ns'])):
+                return self.end(Outcome.REACHED, 'reached the goal', since_ns)
+        return self._stopped(stopped)
+
+    def _stopped(self, stopped: np.ndarray) -> End | None:
+        """Return the end by a stop, once the arm rests and all its causes are known."""
+        self._stopping = self._stopping or len(stopped) > 0
+        resting = stopped[stopped['at_rest']]
+        if not len(resting):
+            return None
+        reasons = resting['reasons'][0].decode()
+        return self.end(
+            Outcome.STOPPED, f'a safety layer stopped the arm: {reasons}',
+            int(resting['deadline_ns'][0]),
+        )
 
     def timed_out(self, now_ns: int) -> End | None:
         """Return the end by timeout, if its time has come."""
-        if self._since(now_ns) <= self.goal.timeout_s:
+        if self._stopping or self.elapsed_s(now_ns) <= self.goal.timeout_s:
             return None
         errors = self.pursuit.errors
         return self.end(
@@ -183,13 +191,10 @@ class ReachTracker:
 
     def end(self, outcome: Outcome, message: str, now_ns: int) -> End:
         """Return an end at this time."""
-        return End(outcome, message, self._since(now_ns))
+        return End(outcome, message, self.elapsed_s(now_ns))
 
     def elapsed_s(self, now_ns: int) -> float:
         """Return the time since the goal was accepted [s]."""
-        return self._since(now_ns)
-
-    def _since(self, now_ns: int) -> float:
         return (now_ns - self._begin_ns) * 1e-9
 
     def _evaluate(self, record: np.void) -> None:
@@ -205,6 +210,5 @@ class ReachTracker:
         elif self._within_since_ns is None:
             self._within_since_ns = int(record['deadline_ns'])
 
-    def _settled(self, now_ns: int) -> bool:
-        since_ns = self._within_since_ns
-        return since_ns is not None and (now_ns - since_ns) * 1e-9 >= self.goal.settle_s
+    def _settled(self, since_ns: int, now_ns: int) -> bool:
+        return (now_ns - since_ns) * 1e-9 >= self.goal.settle_s

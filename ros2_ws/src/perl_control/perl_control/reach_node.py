@@ -6,6 +6,7 @@ is executed, in the sense of the protocol, at the moment at which its result is 
 """
 
 import time
+from typing import NamedTuple
 
 import numpy as np
 from perl_core.contract import Contract
@@ -26,7 +27,6 @@ from perl_control.reach import (
     Goal,
     GoalRefusedError,
     Outcome,
-    Pursuit,
     ReachTracker,
     Request,
     accept,
@@ -40,6 +40,14 @@ _BEGIN = End(Outcome.REACHED, '', 0.0)
 """Stands for the end where a goal only begins: no message, no duration."""
 _UNKNOWN = ReachErrors(float('nan'), float('nan'))
 _MAY_MOVE = (State.ARMED, State.MOVING, State.STOPPING)
+
+
+class _Active(NamedTuple):
+    """The goal that is pursued."""
+
+    handle: ServerGoalHandle
+    tracker: ReachTracker
+    loop: LoopClient
 
 
 class ReachServer:
@@ -59,8 +67,7 @@ class ReachServer:
         self._kinematics = Kinematics()
         self._loop: LoopClient | None = None
         self._messages = Messages('', '')
-        self._active: ServerGoalHandle | None = None
-        self._tracker: ReachTracker | None = None
+        self._active: _Active | None = None
         self._canceling = False
         self._feedback_s = 0.0
         self._server = ActionServer(
@@ -79,66 +86,70 @@ class ReachServer:
 
     def stop(self, message: str) -> None:
         """End the pursued goal, if any, as STOPPED."""
-        if self._tracker is not None:
-            self._finish(self._tracker.end(Outcome.STOPPED, message, time.monotonic_ns()))
+        if self._active is not None:
+            tracker = self._active.tracker
+            self._finish(self._active, tracker.end(Outcome.STOPPED, message, time.monotonic_ns()))
 
     def update(self, records: np.ndarray) -> None:
         """Take new telemetry, at least one record."""
-        tracker, now_ns = self._tracker, time.monotonic_ns()
-        if tracker is None or self._active is None:
+        active, now_ns = self._active, time.monotonic_ns()
+        if active is None:
             return
-        end = tracker.update(records)
-        if end is None and self._active.is_cancel_requested:
-            end = self._cancel(tracker, records[-1], now_ns)
+        end = active.tracker.update(records)
+        if end is None and active.handle.is_cancel_requested:
+            end = self._cancel(active, records[-1], now_ns)
         elif end is None:
-            end = tracker.timed_out(now_ns)
+            end = active.tracker.timed_out(now_ns)
         if end is not None:
-            self._finish(end)
+            self._finish(active, end)
         elif time.monotonic() - self._feedback_s > FEEDBACK_PERIOD_S:
-            self._send_feedback(tracker, now_ns)
+            self._send_feedback(active, now_ns)
 
-    def _cancel(self, tracker: ReachTracker, last: np.void, now_ns: int) -> End | None:
+    def _cancel(self, active: _Active, last: np.void, now_ns: int) -> End | None:
         """Brake; the goal ends when the arm is at rest."""
         if not self._canceling:
             self._canceling = True
-            self._loop.drop_goal()
+            active.loop.drop_goal()
         if not last['at_rest'] or last['state'] == State.MOVING:
             return None
-        return tracker.end(Outcome.CANCELED, 'canceled; the arm is at rest', now_ns)
+        return active.tracker.end(Outcome.CANCELED, 'canceled; the arm is at rest', now_ns)
 
     def _on_cancel(self, handle: ServerGoalHandle) -> CancelResponse:
         return CancelResponse.ACCEPT if self._is_active(handle) else CancelResponse.REJECT
 
     def _is_active(self, handle: ServerGoalHandle) -> bool:
         active = self._active
-        return active is not None and bytes(active.goal_id.uuid) == bytes(handle.goal_id.uuid)
+        return active is not None and _id(active.handle) == _id(handle)
 
     def _on_accepted(self, handle: ServerGoalHandle) -> None:
         request = _request(handle.request)
         try:
-            self._require_armed()
+            loop = self._armed_loop()
             goal = accept(request, self._contract)
         except GoalRefusedError as error:
             self._refuse(handle, str(error))
             return
-        if self._tracker is not None:
-            self._finish(
-                self._tracker.end(
-                    Outcome.PREEMPTED, 'a newer goal took over', time.monotonic_ns()
-                ),
-                drop=False,
+        if self._active is not None:
+            end = self._active.tracker.end(
+                Outcome.PREEMPTED, 'a newer goal took over', time.monotonic_ns()
             )
-        self._pursue(handle, goal)
+            self._finish(self._active, end, drop=False)
+        self._pursue(handle, goal, loop)
 
-    def _pursue(self, handle: ServerGoalHandle, goal: Goal) -> None:
+    def _pursue(self, handle: ServerGoalHandle, goal: Goal, loop: LoopClient) -> None:
         now_ns = time.monotonic_ns()
-        errors = self._errors(goal.pose)
-        sequence = self._loop.pursue(goal.pose, bytes(handle.goal_id.uuid))
-        self._tracker = ReachTracker(goal, sequence, now_ns, errors)
-        self._active, self._canceling = handle, False
+        errors = self._errors(goal.pose, loop.measured_rad)
+        sequence = loop.pursue(goal.pose, _id(handle))
+        self._active = _Active(handle, ReachTracker(goal, sequence, now_ns, errors), loop)
+        self._canceling = False
         self._publish_event(handle, goal, ReachEvent.STARTED, errors, _BEGIN)
 
-    def _require_armed(self) -> None:
+    def _armed_loop(self) -> LoopClient:
+        """Return the loop if it may move.
+
+        Raises:
+            GoalRefusedError: it may not, or there is none.
+        """
         loop = self._loop
         if loop is None or loop.state not in _MAY_MOVE or loop.orders.mode != Mode.ARMED:
             state = State.DISCONNECTED if loop is None else loop.state
@@ -146,6 +157,7 @@ class ReachServer:
                 f'expected an armed controller, it is {state.name}. '
                 'Activate the node, or call its reset service after a fault.'
             )
+        return loop
 
     def _refuse(self, handle: ServerGoalHandle, message: str) -> None:
         end = End(Outcome.REFUSED, message, 0.0)
@@ -153,29 +165,28 @@ class ReachServer:
         self._publish_event(handle, None, Outcome.REFUSED, _UNKNOWN, end)
         handle.execute(lambda refused: _result(refused, end, _UNKNOWN))
 
-    def _finish(self, end: End, drop: bool = True) -> None:
-        handle, tracker = self._active, self._tracker
-        self._active = self._tracker = None
+    def _finish(self, active: _Active, end: End, drop: bool = True) -> None:
+        self._active = None
         if drop:
-            self._loop.drop_goal()
-        errors = tracker.pursuit.errors
-        self._publish_event(handle, tracker.goal, end.outcome, errors, end)
+            active.loop.drop_goal()
+        errors, handle = active.tracker.pursuit.errors, active.handle
+        self._publish_event(handle, active.tracker.goal, end.outcome, errors, end)
         handle.execute(lambda ended: _result(ended, end, errors))
 
-    def _send_feedback(self, tracker: ReachTracker, now_ns: int) -> None:
-        pursuit: Pursuit = tracker.pursuit
+    def _send_feedback(self, active: _Active, now_ns: int) -> None:
+        pursuit = active.tracker.pursuit
         self._feedback_s = time.monotonic()
-        self._active.publish_feedback(Reach.Feedback(
+        active.handle.publish_feedback(Reach.Feedback(
             position_error_m=pursuit.errors.position_m,
             rotation_error_rad=pursuit.errors.rotation_rad,
             gate=pursuit.gate,
             branch=pursuit.branch,
-            elapsed_s=tracker.elapsed_s(now_ns),
+            elapsed_s=active.tracker.elapsed_s(now_ns),
         ))
 
-    def _errors(self, goal: Pose) -> ReachErrors:
+    def _errors(self, goal: Pose, measured_rad: np.ndarray) -> ReachErrors:
         """Return the distance of the measured tool from a goal."""
-        tool = self._kinematics.tool_pose(self._loop.latest['measured_rad'])
+        tool = self._kinematics.tool_pose(measured_rad)
         left_rad = vector_from_rotation(goal.rotation @ tool.rotation.T)
         return ReachErrors(
             float(np.linalg.norm(goal.position_m - tool.position_m)),
@@ -206,6 +217,10 @@ class ReachServer:
     def _never(self, handle: ServerGoalHandle) -> Reach.Result:
         """Every goal brings its own callback when it ends."""
         return _result(handle, End(Outcome.REFUSED, 'not accepted', 0.0), _UNKNOWN)
+
+
+def _id(handle: ServerGoalHandle) -> bytes:
+    return bytes(handle.goal_id.uuid)
 
 
 def _request(asked: Reach.Goal) -> Request:
