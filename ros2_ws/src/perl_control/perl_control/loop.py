@@ -117,6 +117,9 @@ def run(config: LoopConfig) -> None:
     report('ready', bundle_sha256=bundle_sha256)
     loop.run()
     threading.Timer(CLOSE_DEADLINE_S, os._exit, (0,)).start()
+    # The lock is still held, so these are ours; the node keeps what it has mapped.
+    for path in (mailbox_path(config.robot_ip), telemetry_path(config.robot_ip)):
+        path.unlink(missing_ok=True)
     parts.link.close()
 
 
