@@ -153,6 +153,6 @@ def test_the_demo_reaches_and_its_last_line_is_json(spawn, policy, tmp_path):
     assert process.returncode == 0, errors + output
     figures = json.loads(output.strip().splitlines()[-1])
     assert figures['ok'] is True
-    assert len(figures['goals']) == 2
+    assert (figures['summary']['goals'], figures['summary']['returns']) == (2, 1)
     assert figures['robot_ip'] == '127.0.4.41'
     assert 'goal  2 of 2: reached' in errors

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 from perl_replay.episodes import Episode, Outcome
-from perl_replay.goals import judge_goal, summarise_goals
+from perl_replay.goals import judge_goal, named_goals, summarise_goals
 import pytest
 
 START_NS = 1_000_000_000
@@ -14,7 +14,8 @@ START_NS = 1_000_000_000
 def episode(**changes):
     """Return a goal of five policy periods that reached tolerance after 0.08 s."""
     values = {
-        'goal_id': 'ab', 'started_ns': START_NS, 'ended_ns': START_NS + 280_000_000,
+        'goal_id': 'ab', 'to_home': False,
+        'started_ns': START_NS, 'ended_ns': START_NS + 280_000_000,
         'outcome': Outcome.REACHED, 'message': '',
         'position_tolerance_m': 0.01, 'rotation_tolerance_rad': 0.1, 'duration_s': 0.08,
         'final_position_error_m': 0.003, 'final_rotation_error_rad': 0.02,
@@ -116,3 +117,18 @@ def test_summary_of_nothing_is_nan():
     assert (summary.goals, summary.reached, summary.failed) == (0, 0, 0)
     assert math.isnan(summary.position_error_max_m)
     assert math.isnan(summary.gate_mean)
+
+
+def test_returns_home_are_counted_apart():
+    too_late = {'outcome': Outcome.TIMED_OUT, 'final_position_error_m': 9.0}
+    goals = [
+        judge_goal(episode(to_home=to_home, **changes))
+        for changes in ({}, too_late) for to_home in (False, True)
+    ]  # fmt: skip
+    summary = summarise_goals(goals)
+    assert (summary.goals, summary.reached, summary.failed) == (2, 1, 1)
+    assert (summary.returns, summary.returns_reached) == (2, 1)
+    assert summary.position_error_max_m == 0.003
+    assert [name for name, _ in named_goals(goals)] == [
+        'goal 1', 'home after goal 1', 'goal 2', 'home after goal 2',
+    ]  # fmt: skip

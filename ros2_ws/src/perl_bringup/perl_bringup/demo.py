@@ -1,7 +1,7 @@
 """``python -m perl_bringup.demo``: goals for the emulated arm, and figures of its bag."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import math
 import os
 from pathlib import Path
@@ -13,12 +13,19 @@ from perl_core.errors import PerlError, RobotError
 from perl_replay.evaluation import evaluate_bag
 from perl_replay.report import print_report
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from perl_bringup.arguments import EMULATED_ROBOT_IP
 from perl_bringup.claim import Claim
-from perl_bringup.reach_client_node import ReachClient, ReachReport
-from perl_bringup.reach_goals import ReachGoal, draw_goals
+from perl_bringup.reach_client_node import Feedback, ReachClient, ReachReport
+from perl_bringup.reach_goals import ReachGoal, draw_goals, home_goal
 from perl_bringup.runner import Ending, Runner, environment_of_stack, signals_end
 from perl_bringup.stack import resolve
 
@@ -75,7 +82,11 @@ def _try_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) -> 
 
 
 def _send_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) -> Ending | None:
-    """Return why the stack ended before the goals did, or None."""
+    """Return why the stack ended before the goals did, or None.
+
+    Between two goals the arm goes home: each goal was drawn for an arm that comes from there.
+    """
+    home = home_goal()
     _say(console, 'starting the emulated arm, recorder, monitor and controller')
     if runner.start() is not None:
         return runner.poll()
@@ -85,17 +96,23 @@ def _send_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) ->
         with _progress(console) as progress:
             task = progress.add_task('reaching', total=len(goals), note='')
             for number, goal in enumerate(goals, start=1):
-                report = client.reach(
-                    goal,
-                    lambda feedback: progress.update(
-                        task, note=f'{feedback.position_error_m * 1e3:.0f} mm to go'
-                    ),
-                )
+                if number > 1 and client.reach(home, _showing(progress, task, 'home')) is None:
+                    break
+                report = client.reach(goal, _showing(progress, task, 'goal'))
                 if report is None:
-                    return runner.poll()
+                    break
                 progress.update(task, advance=1, note='')
                 _say(progress.console, _line(number, len(goals), report))
     return runner.poll()
+
+
+def _showing(progress: Progress, task: TaskID, target: str) -> Callable[[Feedback], None]:
+    """Return what shows the way that is left."""
+
+    def show(feedback: Feedback) -> None:
+        progress.update(task, note=f'{feedback.position_error_m * 1e3:.0f} mm to {target}')
+
+    return show
 
 
 def _judge(bag: Path, log: Path, ending: Ending | None, console: Console) -> int:

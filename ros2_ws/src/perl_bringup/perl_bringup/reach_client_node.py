@@ -21,6 +21,8 @@ ANSWER_TIMEOUT_S = 5.0
 REACH_TIMEOUT_S = 5.0
 """The time a goal may take; the default of the action."""
 _SPIN_S = 0.05
+Feedback = Reach.Feedback
+
 OUTCOMES = {
     getattr(Reach.Goal, name): name
     for name in ('REACHED', 'TIMED_OUT', 'CANCELED', 'PREEMPTED', 'STOPPED', 'REFUSED')
@@ -98,7 +100,7 @@ class ReachClient:
         )
 
     def reach(
-        self, goal: ReachGoal, on_feedback: Callable[[Reach.Feedback], None]
+        self, goal: ReachGoal, on_feedback: Callable[[Feedback], None]
     ) -> ReachReport | None:
         """Send a goal and return what became of it; None if the stack ended.
 

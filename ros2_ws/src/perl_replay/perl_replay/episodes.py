@@ -5,14 +5,19 @@ import enum
 from typing import Any
 
 import numpy as np
-from perl_core.contract import OBSERVATION, OBSERVATION_SIZE, slice_bounds
+from perl_core.contract import OBSERVATION, OBSERVATION_SIZE, Contract, slice_bounds
 from perl_core.errors import BagError
+from perl_core.kinematics import Kinematics
 from perl_core.observation import reach_errors
+from perl_core.rotation import quaternion_from_rotation
 
 _STARTED = 255
 """ReachEvent.STARTED."""
 _LATE_NS = 1_000_000_000
 """Messages of different topics overtake each other by milliseconds; a second is ample."""
+_HOME = Kinematics().tool_pose(np.array(Contract().home_rad))
+_HOME_TOLERANCE = 1e-3
+"""On each coordinate [m], and about half the angle [rad]: far less than between goals."""
 _TOOL = slice_bounds(OBSERVATION)['tool_position_from_centre_base_m']
 
 
@@ -33,6 +38,8 @@ class Episode:
 
     goal_id: str
     """UUID of the goal, hexadecimal."""
+    to_home: bool
+    """The goal was the tool's pose at the contract's home position: a return, not a goal drawn."""
     started_ns: int | None
     """Stamp of its STARTED event; None if that was not recorded."""
     ended_ns: int | None
@@ -136,6 +143,7 @@ def _episode(goal_id: str, goal: _Pending) -> Episode:
     event, end = goal.end or goal.start, goal.end
     return Episode(
         goal_id=goal_id,
+        to_home=event is not None and _is_home(event.goal),
         started_ns=stamp_ns(goal.start) if goal.start else None,
         ended_ns=stamp_ns(end) if end else None,
         outcome=_outcome(end),
@@ -151,6 +159,19 @@ def _episode(goal_id: str, goal: _Pending) -> Episode:
         tool_position_m=observation[:, _TOOL].astype(float),
         gate=np.array([s.gate for s in states], dtype=float),
         branch=np.array([s.branch for s in states], dtype=np.int64),
+    )
+
+
+def _is_home(pose: Any) -> bool:
+    """Return whether a geometry_msgs/Pose in ``base`` is that of the home position."""
+    position_m = np.array((pose.position.x, pose.position.y, pose.position.z))
+    turn = pose.orientation
+    quaternion = np.array((turn.x, turn.y, turn.z, turn.w))
+    # A quaternion and its negative are the same rotation.
+    alike = abs(quaternion @ quaternion_from_rotation(_HOME.rotation))
+    return bool(
+        np.abs(position_m - _HOME.position_m).max() < _HOME_TOLERANCE
+        and alike > 1.0 - _HOME_TOLERANCE**2
     )
 
 

@@ -10,7 +10,13 @@ from perl_core.errors import BagError
 
 from perl_replay.bag import Bag, BagMessage
 from perl_replay.episodes import EpisodeCollector
-from perl_replay.goals import GoalFigures, GoalSummary, judge_goal, summarise_goals
+from perl_replay.goals import (
+    GoalFigures,
+    GoalSummary,
+    judge_goal,
+    named_goals,
+    summarise_goals,
+)
 from perl_replay.safety_events import SafetyCollector, SafetyFigures
 from perl_replay.timing import TimingCollector, TimingFigures
 from perl_replay.topics import (
@@ -26,7 +32,7 @@ _SAFETY_FIELDS = ('severity', 'reasons', 'limited_ticks', 'stops')
 _NEEDED = {
     REACH_EVENTS: (
         'perl_msgs/msg/ReachEvent',
-        ('header', 'goal_id', 'event', 'position_tolerance_m', 'rotation_tolerance_rad',
+        ('header', 'goal_id', 'event', 'goal', 'position_tolerance_m', 'rotation_tolerance_rad',
          'position_error_m', 'rotation_error_rad', 'duration_s', 'message'),
     ),
     POLICY_STATE: (
@@ -173,8 +179,8 @@ def _problems(
     if not timing.ticks:
         problems.append('the bag holds no timing of the control loop')
     problems += [
-        f'goal {number} ({goal.goal_id[:8]}) failed: {goal.outcome}: {goal.failure}'
-        for number, goal in enumerate(goals, start=1)
+        f'{name} ({goal.goal_id[:8]}) failed: {goal.outcome}: {goal.failure}'
+        for name, goal in named_goals(goals)
         if goal.failure is not None
     ]
     problems += [

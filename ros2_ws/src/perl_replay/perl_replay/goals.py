@@ -22,6 +22,8 @@ class GoalFigures:
 
     goal_id: str
     """UUID, hexadecimal."""
+    to_home: bool
+    """A return to the home position; the summary counts these apart."""
     outcome: str
     """As reported by the controller, or 'UNFINISHED'."""
     reached: bool
@@ -50,7 +52,7 @@ class GoalFigures:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GoalSummary:
-    """Over all goals. Errors and times are of reached goals, shares of all policy periods."""
+    """Over all goals but returns home. Errors and times are of those reached."""
 
     goals: int
     """How many were asked for."""
@@ -58,6 +60,10 @@ class GoalSummary:
     """How many were reached."""
     failed: int
     """How many failed; the rest was cancelled or pre-empted."""
+    returns: int
+    """How often the arm was sent home."""
+    returns_reached: int
+    """How often it came there."""
     position_error_mean_m: float
     """At the end."""
     position_error_max_m: float
@@ -89,6 +95,7 @@ def judge_goal(episode: Episode) -> GoalFigures:
     steps = np.diff(episode.tool_position_m, axis=0)
     return GoalFigures(
         goal_id=episode.goal_id,
+        to_home=episode.to_home,
         outcome=episode.outcome.name if episode.outcome is not None else 'UNFINISHED',
         reached=reached,
         failure=failure,
@@ -106,6 +113,8 @@ def judge_goal(episode: Episode) -> GoalFigures:
 
 def summarise_goals(goals: Sequence[GoalFigures]) -> GoalSummary:
     """Return the figures over all goals."""
+    returns = [goal for goal in goals if goal.to_home]
+    goals = [goal for goal in goals if not goal.to_home]
     reached = [goal for goal in goals if goal.reached]
     acted = [goal for goal in goals if goal.policy_periods]
     weights = [goal.policy_periods for goal in acted]
@@ -116,6 +125,8 @@ def summarise_goals(goals: Sequence[GoalFigures]) -> GoalSummary:
         goals=len(goals),
         reached=len(reached),
         failed=sum(goal.failure is not None for goal in goals),
+        returns=len(returns),
+        returns_reached=sum(goal.reached for goal in returns),
         position_error_mean_m=_mean(position),
         position_error_max_m=_largest(position),
         rotation_error_mean_rad=_mean(rotation),
@@ -128,6 +139,15 @@ def summarise_goals(goals: Sequence[GoalFigures]) -> GoalSummary:
         gate_mean=_mean([goal.gate_mean for goal in acted], weights),
         gate_max=_largest([goal.gate_max for goal in acted]),
     )
+
+
+def named_goals(goals: Sequence[GoalFigures]) -> list[tuple[str, GoalFigures]]:
+    """Return each goal with what people call it: 'goal 1', 'home after goal 1', 'goal 2'..."""
+    named, number = [], 0
+    for goal in goals:
+        number += not goal.to_home
+        named.append((f'home after goal {number}' if goal.to_home else f'goal {number}', goal))
+    return named
 
 
 def _failure(episode: Episode) -> str | None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from perl_replay.distribution import Tail
 from perl_replay.evaluation import Evaluation
-from perl_replay.goals import GoalFigures
+from perl_replay.goals import GoalFigures, named_goals
 
 _WIDTH = 110
 """Columns where there is no terminal to ask."""
@@ -46,8 +46,8 @@ def _goal_table(evaluation: Evaluation) -> Table:
     for heading in ('goal', 'outcome', 'position mm', 'rotation deg', 'time s', 'path m',
                     'equiv. %', 'stand. %', 'gate mean', 'gate max'):
         table.add_column(heading, justify='left' if heading == 'outcome' else 'right')
-    for number, goal in enumerate(evaluation.goals, start=1):
-        table.add_row(str(number), _outcome(goal), *_goal_cells(goal))
+    for name, goal in named_goals(evaluation.goals):
+        table.add_row(name.removeprefix('goal '), _outcome(goal), *_goal_cells(goal))
     return table
 
 
@@ -79,6 +79,7 @@ def _summary_table(evaluation: Evaluation) -> Table:
     table = Table(show_header=False)
     rows = (
         ('goals reached', f'{summary.reached} of {summary.goals}, {summary.failed} failed'),
+        ('returns home', f'{summary.returns_reached} of {summary.returns}'),
         ('final position error (mean, max)',
          f'{_number(1e3 * summary.position_error_mean_m, 2)}, '
          f'{_number(1e3 * summary.position_error_max_m, 2)} mm'),
