@@ -89,11 +89,13 @@ class Contract:
     home_rad: tuple[float, ...] = (0.0, -math.pi / 2, math.pi / 2, -math.pi / 2, -math.pi / 2, 0.0)
     """The usual start: arm up and forward, tool down."""
     joint_lower_rad: tuple[float, ...] = (
-        -2 * math.pi + 0.1, -math.pi, -2.8, *(-2 * math.pi + 0.1,) * 3,
+        -2 * math.pi + 0.1, -math.pi, 0.1, -2 * math.pi + 0.1, -math.pi + 0.1, -2 * math.pi + 0.1,
     )
-    """Lower joint limits of the task; inside the robot's own (+-2 pi)."""
+    """Lower joint limits of the task; inside the robot's own (+-2 pi). Those of shoulder lift,
+    elbow and wrist 2 keep the arm in the branch of the home position: with the elbow or the wrist
+    turned over, many goals are out of reach, and no short way leads back."""
     joint_upper_rad: tuple[float, ...] = (
-        2 * math.pi - 0.1, 0.0, 2.8, *(2 * math.pi - 0.1,) * 3,
+        2 * math.pi - 0.1, 0.0, 2.8, 2 * math.pi - 0.1, -0.1, 2 * math.pi - 0.1,
     )
     """Upper joint limits of the task."""
     max_tool_speed_m_s: float = 0.5

@@ -53,6 +53,8 @@ class UR5eReachConfig:
     """...and the rotation error at most this."""
     home_share: float = 0.5
     """Share of the episodes that start near home; the others start where a goal could be."""
+    home_goal_share: float = 0.1
+    """Share of the episodes whose goal is the home pose: where an arm is sent between goals."""
     home_noise_rad: float = 0.1
     """Standard deviation of each joint at a start near home."""
     reward: RewardConfig = dataclasses.field(default_factory=RewardConfig)
@@ -69,8 +71,9 @@ class UR5eReachConfig:
                 f'horizon_s must be at least one policy period, '
                 f'{self.contract.policy_period_s} s; got {self.horizon_s}'
             )
-        if not 0.0 <= self.home_share <= 1.0:
-            raise ConfigError(f'home_share must be within [0, 1]; got {self.home_share}')
+        for name in ('home_share', 'home_goal_share'):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f'{name} must be within [0, 1]; got {getattr(self, name)}')
 
     @property
     def horizon_steps(self) -> int:
@@ -149,9 +152,7 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             )
         self._dynamics = self.config.randomisation.draw(self.np_random, self._contract)
         start_rad = self._draw_start() if start_rad is None else self._checked_start(start_rad)
-        self._goal = (
-            self._sampler.sample(self.np_random).pose if goal is None else _checked_goal(goal)
-        )
+        self._goal = self._draw_goal() if goal is None else _checked_goal(goal)
         mujoco.mj_resetData(self._model, self._data)
         apply_dynamics(self._model, self._data, self._dynamics)
         self._data.qpos[:] = start_rad
@@ -218,6 +219,11 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             and errors.rotation_rad <= self.config.rotation_tolerance_rad,
             'collision': collision,
         }
+
+    def _draw_goal(self) -> Pose:
+        if self.np_random.random() < self.config.home_goal_share:
+            return self._kinematics.tool_pose(self._home_rad)
+        return self._sampler.sample(self.np_random).pose
 
     def _draw_start(self) -> np.ndarray:
         near_home = self.np_random.random() < self.config.home_share
