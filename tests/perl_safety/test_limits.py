@@ -82,10 +82,10 @@ def test_a_list_of_another_length_is_refused(tmp_path, shipped):
 
 
 def test_limits_that_contradict_each_other_are_refused(tmp_path, shipped):
-    shipped['filter']['joint_lower_rad'][3] = 1.5
-    with pytest.raises(SafetyConfigError, match=r'joint_lower_rad\[3\]'):
+    shipped['filter']['joint_lower_rad'][2] = 2.9
+    with pytest.raises(SafetyConfigError, match=r'joint_lower_rad\[2\]'):
         load(tmp_path, shipped)
-    shipped['filter']['joint_lower_rad'][3] = -1.0
+    shipped['filter']['joint_lower_rad'][2] = 0.1
     shipped['filter']['state_stop_age_s'] = 0.02
     with pytest.raises(SafetyConfigError, match='state_hold_age_s'):
         load(tmp_path, shipped)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from perl_core.agents.pe_sac import PESAC
 from perl_core.bundle.runtime import Policy
-from perl_core.checkpoint import save_checkpoint
+from perl_core.checkpoint import BEST, save_checkpoint
 from perl_core.contract import Contract
 from perl_core.errors import BundleError, CheckpointError
 import pytest
@@ -35,7 +35,7 @@ def run(tmp_path):
     environment = train.UR5eReachConfig(contract=Contract(group=args.group))
     train.prepare(args, train.resolved(args, environment))
     agent = PESAC(args.agent, environment.contract, seed=0)
-    save_checkpoint(args.run, agent, None, {'step': 7})
+    save_checkpoint(args.run / BEST, agent, None, {'step': 7})
     return args.run, agent
 
 

@@ -49,7 +49,13 @@ def test_training_leaves_config_checkpoint_and_evaluations(trained):
     assert config['environment']['id'] == 'perl/UR5eReach-v0'
     assert set(config['origin']) == {'git', 'command'}
     assert (trained / 'checkpoint-000000120' / 'agent.safetensors').exists()
-    assert len((trained / 'evaluations.jsonl').read_text().splitlines()) == 2
+    lines = (trained / 'evaluations.jsonl').read_text().splitlines()
+    scores = {e['step']: (e['success'], e['reward_mean']) for e in map(json.loads, lines)}
+    assert len(scores) == 2
+    (best,) = (trained / 'best').glob('checkpoint-*')
+    step = json.loads((best / 'checkpoint.json').read_text())['step']
+    assert scores[step] == max(scores.values())
+    assert not (best / 'replay.safetensors').exists()
 
 
 def test_a_run_is_not_overwritten(trained):
