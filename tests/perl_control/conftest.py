@@ -13,7 +13,6 @@ from perl_control.control_loop import ControlLoop, Parts
 from perl_control.mailbox import Mailbox, Mode, Orders
 from perl_control.pacing import Pacer, Wake
 from perl_control.policy_runner import PolicyRunner
-from perl_control.real_time import come_first
 from perl_control.robots.loopback import LoopbackRobot
 from perl_control.shared_memory import mailbox_path, telemetry_path
 from perl_control.telemetry import RECORD, TelemetryRing
@@ -26,6 +25,7 @@ from perl_core.rotation import rotation_from_vector
 from perl_safety.filter import SafetyFilter
 from perl_safety.heartbeat import Beat
 from perl_safety.limits import load_limits
+from perl_safety.priority import come_first
 import pytest
 
 AT = slice_bounds(OBSERVATION)

@@ -15,6 +15,7 @@ from perl_core.errors import ConfigError, PerlError, RobotError
 from perl_core.kinematics import Kinematics
 from perl_safety.heartbeat import HeartbeatReader, heartbeat_path
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
+from perl_safety.priority import come_first
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -27,7 +28,6 @@ from perl_control.loop_config import LoopConfig
 from perl_control.mailbox import Mode
 from perl_control.messages import Messages
 from perl_control.reach_node import ReachServer
-from perl_control.real_time import come_first
 from perl_control.states import State
 from perl_control.telemetry_node import TelemetryPublisher
 from perl_control.watch import Watch

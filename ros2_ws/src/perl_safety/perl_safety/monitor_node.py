@@ -28,8 +28,9 @@ from calibration.loader import load_calibration
 from perl_safety.heartbeat import HeartbeatWriter, heartbeat_path
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 from perl_safety.monitor import Monitor
+from perl_safety.priority import come_first
 from perl_safety.ur_link import UrLink
-from perl_safety.watch import Watch, WatchStatus
+from perl_safety.watch import PRIORITY, Watch, WatchStatus
 
 _PARAMETERS: dict[str, tuple[Any, str]] = {
     'robot_ip': ('', 'Address of the robot.'),
@@ -246,6 +247,10 @@ def _spin() -> int:
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = MonitorNode()
+        # Both threads: the watch cannot run while a starved ROS callback holds the GIL.
+        refused = come_first(PRIORITY)
+        if refused:
+            node.get_logger().warning(refused)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not node.failed:

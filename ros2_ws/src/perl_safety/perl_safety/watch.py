@@ -11,6 +11,7 @@ from perl_core.robot_state import RobotState
 
 from perl_safety.heartbeat import HeartbeatWriter
 from perl_safety.monitor import Monitor
+from perl_safety.priority import come_first
 from perl_safety.severity import Severity
 
 _AT_REST_RAD_S = 0.05
@@ -19,6 +20,8 @@ _REPEAT_STOP_S = 0.25
 _STOP_DEADLINE_S = 1.5
 """From the full speed of 3.14 rad/s at 4 rad/s^2 (UR driver's stopj) 0.8 s, and as much again."""
 _RECONNECT_S = 2.0
+PRIORITY = 30
+"""Of the monitor's threads, SCHED_FIFO: above the nodes (20), below the control loop (60)."""
 
 
 class Link(Protocol):
@@ -114,6 +117,7 @@ class Watch:
 
     def _run(self) -> None:
         """Go round at a fixed rate; a late round is not made up for."""
+        come_first(PRIORITY)
         due_s = time.monotonic()
         while not self._ended.is_set():
             self._round()
