@@ -82,6 +82,30 @@ def joint_velocity_target(
     return np.clip(velocity, *stoppable_velocity(command, contract))
 
 
+HOMING_GAIN_PER_S = 4.0
+"""Share of the way to the home position per second, near its end."""
+HOMING_SPEED_RAD_S = 1.0
+"""Fastest joint while going home: half of what a policy may ask for."""
+
+
+def homing_velocity_target(command: Command, contract: Contract) -> np.ndarray:
+    """Return the joint rates that lead straight, in joint space, to the home position.
+
+    No policy is asked and no obstacle is seen: only the limits below and the safety filter guard
+    this motion.
+
+    Args:
+        command: the last command.
+        contract: home position and limits.
+
+    Returns:
+        Joint rates [rad/s] to approach during the next policy period, shape (6,).
+    """
+    velocity = HOMING_GAIN_PER_S * (np.array(contract.home_rad) - command.position_rad)
+    velocity /= max(1.0, np.abs(velocity).max() / HOMING_SPEED_RAD_S)
+    return np.clip(velocity, *stoppable_velocity(command, contract))
+
+
 def stoppable_velocity(command: Command, contract: Contract) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest joint rates from which the arm stops before its joint limits.
 

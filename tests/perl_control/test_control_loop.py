@@ -5,12 +5,14 @@ from hypothesis import strategies as st
 import numpy as np
 from perl_control.mailbox import Mode
 from perl_control.states import State
+from perl_core.action import HOMING_SPEED_RAD_S
 from perl_core.contract import Contract
 import pytest
 
 STEP_LIMIT_RAD = 0.0051
 """Fastest permitted command: 2.2 rad/s for 2 ms, and rounding."""
 NO_JUMP_RAD = 0.001
+HOME_RAD = np.array(Contract().home_rad)
 
 
 def reasons(records):
@@ -44,8 +46,24 @@ def test_it_reaches_a_goal_and_every_tick_is_in_the_telemetry(rig):
     assert (np.diff(ran['tick']) == Contract().substeps).all()
     assert ran['branch'][0] == 1
     assert ran['gate'][0] == np.float32(0.25)
+    assert not ran['shadow'].any()
     np.testing.assert_array_equal(ran['goal_position_m'][0], goal.position_m)
     assert not records['limited'].any()
+    assert velocity_changes_rad_s(records) <= Contract().max_joint_acceleration_rad_s2 / 500 + 1e-9
+
+
+def test_it_goes_home_in_joint_space_whatever_the_policy_says(rig):
+    rig.arm()
+    rig.goal((0.1, -0.1, 0.05), (0.0, 0.4, 0.2))
+    away_rad = rig.run(2.0)['measured_rad'][-1]
+    assert np.abs(away_rad - HOME_RAD).max() > 0.1
+    rig.goal((0.0, 0.0, 0.3))  # The policy would go there; it is only recorded.
+    rig.order(goal_home=True)
+    records = rig.run(3.0)
+    assert np.abs(records['measured_rad'][-1] - HOME_RAD).max() < 0.002
+    assert records['shadow'][records['policy_ran']].all()
+    assert not records['limited'].any()
+    assert steps_rad(records) <= HOMING_SPEED_RAD_S / 500 + 1e-9
     assert velocity_changes_rad_s(records) <= Contract().max_joint_acceleration_rad_s2 / 500 + 1e-9
 
 

@@ -20,6 +20,7 @@ ORDERS = st.builds(
     mode=st.sampled_from(Mode),
     goal_sequence=st.integers(0, 2**63),
     goal_active=st.booleans(),
+    goal_home=st.booleans(),
     goal_position_m=st.tuples(*[NUMBER] * 3),
     goal_rotation=st.tuples(*[NUMBER] * 9),
     goal_id=st.binary(min_size=16, max_size=16),
@@ -34,7 +35,8 @@ WRITER = textwrap.dedent("""
     print('writing', flush=True)
     for n in itertools.count(1):
         x = float(n)
-        box.write(Orders(n, 1, n, True, (x,) * 3, (x,) * 9, n.to_bytes(16, 'little'), x, n))
+        identity = n.to_bytes(16, "little")
+        box.write(Orders(n, 1, n, True, bool(n % 2), (x,) * 3, (x,) * 9, identity, x, n))
 """)
 
 

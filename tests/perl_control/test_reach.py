@@ -8,18 +8,20 @@ import numpy as np
 from perl_control.reach import GoalRefusedError, Outcome, ReachTracker, Request, accept
 from perl_control.telemetry import RECORD
 from perl_core.contract import Contract
+from perl_core.kinematics import Kinematics
 from perl_core.observation import ReachErrors
 from perl_core.rotation import quaternion_from_rotation, rotation_from_vector
 import pytest
 
 CONTRACT = Contract()
+KINEMATICS = Kinematics()
 CENTRE_M = np.array(CONTRACT.workspace_centre_base_m)
-REQUEST = Request('base', tuple(CENTRE_M), (0.0, 0.0, 0.0, 1.0), 0.0, 0.0, 0.0, 0.0)
+REQUEST = Request('base', tuple(CENTRE_M), (0.0, 0.0, 0.0, 1.0), 0.0, 0.0, 0.0, 0.0, False)
 PERIOD_NS = 40_000_000
 
 
 def tracker(**changes):
-    goal = accept(REQUEST._replace(**changes), CONTRACT)
+    goal = accept(REQUEST._replace(**changes), CONTRACT, KINEMATICS)
     return ReachTracker(goal, 7, 0, ReachErrors(1.0, 1.0))
 
 
@@ -33,8 +35,8 @@ def evaluations(position_errors_m, sequence=7):
 
 
 def test_zeros_stand_for_the_defaults():
-    goal = accept(REQUEST, CONTRACT)
-    assert goal[1:] == (0.01, 0.0873, 0.2, 5.0)
+    goal = accept(REQUEST, CONTRACT, KINEMATICS)
+    assert goal[1:] == (0.01, 0.0873, 0.2, 5.0, False)
 
 
 @given(st.tuples(*[st.floats(-3.0, 3.0)] * 3))
@@ -44,18 +46,18 @@ def test_base_link_is_base_turned_by_pi_about_z(vector):
     goal = accept(REQUEST._replace(
         frame_id='base_link', position_m=tuple(turn.T @ CENTRE_M),
         quaternion_xyzw=tuple(quaternion_from_rotation(turn.T @ rotation)),
-    ), CONTRACT)
+    ), CONTRACT, KINEMATICS)
     np.testing.assert_allclose(goal.pose.position_m, CENTRE_M, atol=1e-12)
     np.testing.assert_allclose(goal.pose.rotation, rotation, atol=1e-6)
 
 
 @given(st.integers(0, 10), st.sampled_from([math.nan, math.inf, -math.inf]))
 def test_nothing_that_is_not_finite_is_accepted(index, value):
-    flat = [*REQUEST.position_m, *REQUEST.quaternion_xyzw, *REQUEST[3:]]
+    flat = [*REQUEST.position_m, *REQUEST.quaternion_xyzw, *REQUEST[3:7]]
     flat[index] = value
-    request = Request('base', tuple(flat[:3]), tuple(flat[3:7]), *flat[7:])
+    request = Request('base', tuple(flat[:3]), tuple(flat[3:7]), *flat[7:], False)
     with pytest.raises(GoalRefusedError, match='must be finite'):
-        accept(request, CONTRACT)
+        accept(request, CONTRACT, KINEMATICS)
 
 
 @given(st.floats(0.0, 1.0), st.tuples(*[st.floats(-1.0, 1.0)] * 3))
@@ -67,10 +69,10 @@ def test_goals_are_accepted_inside_the_workspace_and_refused_outside(distance_m,
         position_m=tuple(CENTRE_M + distance_m * np.array(direction) / norm)
     )
     if distance_m < CONTRACT.workspace_radius_m:
-        accept(request, CONTRACT)
+        accept(request, CONTRACT, KINEMATICS)
     else:
         with pytest.raises(GoalRefusedError, match=f'is {distance_m:.3f} m from the workspace'):
-            accept(request, CONTRACT)
+            accept(request, CONTRACT, KINEMATICS)
 
 
 def test_it_is_reached_when_tolerance_was_kept_and_lasts_until_it_was_first_kept():
@@ -104,3 +106,13 @@ def test_it_times_out_with_what_is_left():
     end = following.timed_out(int(1.1e9))
     assert end.outcome is Outcome.TIMED_OUT
     assert '50.0 mm' in end.message
+
+
+def test_the_way_home_needs_no_target():
+    nowhere = REQUEST._replace(frame_id='', position_m=(math.nan,) * 3, home=True)
+    goal = accept(nowhere, CONTRACT, KINEMATICS)
+    home = KINEMATICS.tool_pose(np.array(CONTRACT.home_rad))
+    np.testing.assert_array_equal(goal.pose.position_m, home.position_m)
+    assert goal.home
+    with pytest.raises(GoalRefusedError, match='not negative'):
+        accept(nowhere._replace(timeout_s=-1.0), CONTRACT, KINEMATICS)

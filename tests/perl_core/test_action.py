@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 import numpy as np
 from perl_core.action import (
+    HOMING_SPEED_RAD_S,
     Command,
     clip_radially,
     damped_least_squares,
+    homing_velocity_target,
     joint_velocity_target,
     plan_segment,
     stoppable_velocity,
@@ -161,3 +163,15 @@ def test_clipping_is_radial(action):
         norm = np.linalg.norm(before)
         assert np.linalg.norm(after) == pytest.approx(min(norm, 1.0), abs=1e-12)
         np.testing.assert_allclose(after * max(norm, 1.0), before, atol=1e-12)
+
+
+@given(fractions)
+@settings(max_examples=30, deadline=None)
+def test_homing_comes_home_from_everywhere_slowly_and_within_limits(start):
+    command = Command(LOWER_RAD + start * (UPPER_RAD - LOWER_RAD), np.zeros(6))
+    for _ in range(round(10.0 * CONTRACT.policy_rate_hz)):
+        segment = plan_segment(homing_velocity_target(command, CONTRACT), command, CONTRACT)
+        assert beyond_limits_rad(segment.position_rad) <= ROUNDING_RAD
+        assert np.abs(segment.velocity_rad_s).max() <= HOMING_SPEED_RAD_S + 1e-9
+        command = segment.last
+    assert np.abs(command.position_rad - HOME.position_rad).max() < 1e-3

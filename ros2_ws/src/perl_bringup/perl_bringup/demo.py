@@ -25,7 +25,7 @@ from rich.progress import (
 from perl_bringup.arguments import EMULATED_ROBOT_IP
 from perl_bringup.claim import Claim
 from perl_bringup.reach_client_node import Feedback, ReachClient, ReachReport
-from perl_bringup.reach_goals import ReachGoal, draw_goals, home_goal
+from perl_bringup.reach_goals import ReachGoal, draw_goals
 from perl_bringup.runner import Ending, Runner, environment_of_stack, signals_end
 from perl_bringup.stack import resolve
 
@@ -86,7 +86,6 @@ def _send_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) ->
 
     Between two goals the arm goes home: each goal was drawn for an arm that comes from there.
     """
-    home = home_goal()
     _say(console, 'starting the emulated arm, recorder, monitor and controller')
     if runner.start() is not None:
         return runner.poll()
@@ -96,7 +95,7 @@ def _send_goals(runner: Runner, goals: Sequence[ReachGoal], console: Console) ->
         with _progress(console) as progress:
             task = progress.add_task('reaching', total=len(goals), note='')
             for number, goal in enumerate(goals, start=1):
-                if number > 1 and client.reach(home, _showing(progress, task, 'home')) is None:
+                if number > 1 and client.go_home(_showing(progress, task, 'home')) is None:
                     break
                 report = client.reach(goal, _showing(progress, task, 'goal'))
                 if report is None:

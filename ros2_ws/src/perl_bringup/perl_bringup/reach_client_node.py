@@ -20,6 +20,8 @@ ANSWER_TIMEOUT_S = 5.0
 """For accepting a goal, and beyond a goal's own timeout for its result."""
 REACH_TIMEOUT_S = 5.0
 """The time a goal may take; the default of the action."""
+HOME_TIMEOUT_S = 10.0
+"""Going home is slower, and a wrist may have to unwind by a whole turn (6.3 s)."""
 _SPIN_S = 0.05
 Feedback = Reach.Feedback
 
@@ -107,8 +109,17 @@ class ReachClient:
         Raises:
             RobotError: the controller does not answer.
         """
+        return self._pursue(_message(goal), on_feedback)
+
+    def go_home(self, on_feedback: Callable[[Feedback], None]) -> ReachReport | None:
+        """Send the arm home in joint space and return what became of it, as ``reach`` does."""
+        return self._pursue(Reach.Goal(home=True, timeout_s=HOME_TIMEOUT_S), on_feedback)
+
+    def _pursue(
+        self, goal: Reach.Goal, on_feedback: Callable[[Feedback], None]
+    ) -> ReachReport | None:
         sent = self._client.send_goal_async(
-            _message(goal), feedback_callback=lambda message: on_feedback(message.feedback)
+            goal, feedback_callback=lambda message: on_feedback(message.feedback)
         )
         handle = self._await(sent, ANSWER_TIMEOUT_S, 'answer a goal')
         if handle is None:
@@ -116,7 +127,7 @@ class ReachClient:
         if not handle.accepted:
             return ReachReport('REFUSED', 'the action server rejected the goal', *3 * (0.0,))
         result = self._await(
-            handle.get_result_async(), REACH_TIMEOUT_S + ANSWER_TIMEOUT_S, 'end a goal'
+            handle.get_result_async(), goal.timeout_s + ANSWER_TIMEOUT_S, 'end a goal'
         )
         return None if result is None else _report(result.result)
 

@@ -6,9 +6,7 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-from perl_core.contract import Contract
 from perl_core.errors import ConfigError
-from perl_core.kinematics import Kinematics
 from perl_core.rotation import quaternion_from_rotation, rotation_from_vector
 
 from perl_bringup import paths
@@ -46,18 +44,8 @@ def draw_goals(count: int, seed: int | None) -> list[ReachGoal]:
     return [_goal(entry) for entry in json.loads(result.stdout)['goals']]
 
 
-def home_goal() -> ReachGoal:
-    """Return the pose of tool0 at the contract's home position, from which goals are drawn."""
-    home = Kinematics().tool_pose(np.array(Contract().home_rad))
-    return _reach_goal(home.position_m, home.rotation)
-
-
 def _goal(entry: dict[str, list[float]]) -> ReachGoal:
     rotation = rotation_from_vector(np.array(entry['rotation_vector_base_rad']))
-    return _reach_goal(np.array(entry['position_base_m']), rotation)
-
-
-def _reach_goal(position_m: np.ndarray, rotation: np.ndarray) -> ReachGoal:
-    x_m, y_m, z_m = (float(part) for part in position_m)
+    x_m, y_m, z_m = entry['position_base_m']
     x, y, z, w = (float(part) for part in quaternion_from_rotation(rotation))
     return ReachGoal((x_m, y_m, z_m), (x, y, z, w))

@@ -150,8 +150,11 @@ class ControlLoop:
             except PolicyError:
                 self._parts.safety.stop('policy_not_finite')
                 return None
-            telemetry.decision(decision)
-            runner.begin_period(decision, self._command, orders.speed_scale)
+            telemetry.decision(decision, shadow=orders.goal_home)
+            if orders.goal_home:
+                runner.begin_homing(self._command, orders.speed_scale)
+            else:
+                runner.begin_period(decision, self._command, orders.speed_scale)
         return runner.next_target()
 
     def _take_goal(self, orders: Orders) -> None:
@@ -178,7 +181,7 @@ class ControlLoop:
 
     def _answer_reset(self, orders: Orders, now_ns: int) -> None:
         """Try to leave FAULT when the node asks for it."""
-        self._parts.telemetry.decision(None)
+        self._parts.telemetry.decision(None, shadow=False)
         if orders.reset_sequence == self._reset_sequence:
             return
         self._reset_sequence = orders.reset_sequence

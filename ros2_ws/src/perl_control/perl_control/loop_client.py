@@ -107,11 +107,12 @@ class LoopClient:
         """Ask for a mode."""
         self.order(mode=mode)
 
-    def pursue(self, goal: Pose, goal_id: bytes) -> int:
-        """Ask for a goal; return its number."""
+    def pursue(self, goal: Pose, goal_id: bytes, home: bool) -> int:
+        """Ask for a goal, or for the way home; return its number."""
         self.order(
             goal_sequence=self._orders.goal_sequence + 1,
             goal_active=True,
+            goal_home=home,
             goal_position_m=tuple(goal.position_m.tolist()),
             goal_rotation=tuple(goal.rotation.ravel().tolist()),
             goal_id=goal_id,

@@ -15,7 +15,7 @@ import zlib
 from perl_control.shared_memory import create_mapping, open_mapping
 
 _NUMBER = struct.Struct('<Q')
-_ORDERS = struct.Struct('<QqBQ?3d9d16sdQ')
+_ORDERS = struct.Struct('<QqBQ??3d9d16sdQ')
 _CHECKSUM = struct.Struct('<I')
 _SLOT_SIZE = 256
 _FACE = _ORDERS.size
@@ -44,6 +44,8 @@ class Orders(NamedTuple):
     """Raised by one with every new goal."""
     goal_active: bool = False
     """Pursue the goal; otherwise brake and hold."""
+    goal_home: bool = False
+    """Go home in joint space; the goal is then the pose of tool0 there."""
     goal_position_m: tuple[float, ...] = (0.0, 0.0, 0.0)
     """Wanted position of tool0 in ``base``."""
     goal_rotation: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -59,6 +61,7 @@ class Orders(NamedTuple):
 def _pack(number: int, orders: Orders) -> bytes:
     face = _ORDERS.pack(
         number, orders.heartbeat_ns, orders.mode, orders.goal_sequence, orders.goal_active,
+        orders.goal_home,
         *orders.goal_position_m, *orders.goal_rotation, orders.goal_id, orders.speed_scale,
         orders.reset_sequence,
     )
@@ -70,9 +73,9 @@ def _unpack(slot: bytes) -> tuple[int, Orders] | None:
     face = slot[:_FACE]
     if _CHECKSUM.unpack_from(slot, _FACE)[0] != zlib.crc32(face):
         return None
-    number, beat, mode, goal, active, *rest = _ORDERS.unpack(face)
+    number, beat, mode, goal, active, home, *rest = _ORDERS.unpack(face)
     orders = Orders(
-        beat, Mode(mode), goal, active, tuple(rest[:3]), tuple(rest[3:12]), *rest[12:15]
+        beat, Mode(mode), goal, active, home, tuple(rest[:3]), tuple(rest[3:12]), *rest[12:15]
     )
     return (number, orders) if number else None
 

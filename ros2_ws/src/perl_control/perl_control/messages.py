@@ -87,6 +87,7 @@ class Messages:
             action=array('f', record['action'].tobytes()),
             gate=float(record['gate']),
             branch=int(record['branch']),
+            shadow=bool(record['shadow']),
             position_error_m=float(errors.position_m),
             rotation_error_rad=float(errors.rotation_rad),
             inference_us=float(record['inference_us']),

@@ -4,7 +4,12 @@ import time
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from perl_core.action import Command, joint_velocity_target, plan_segment
+from perl_core.action import (
+    Command,
+    homing_velocity_target,
+    joint_velocity_target,
+    plan_segment,
+)
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.observation import build_observation
@@ -133,6 +138,14 @@ class PolicyRunner:
             self._velocity_rad_s = speed_scale * joint_velocity_target(
                 decision.action, command, self._kinematics, self._contract
             )
+        self._begin(command)
+
+    def begin_homing(self, command: Command, speed_scale: float) -> None:
+        """Plan one period of the way home, without the policy."""
+        self._velocity_rad_s = speed_scale * homing_velocity_target(command, self._contract)
+        self._begin(command)
+
+    def _begin(self, command: Command) -> None:
         self._left = self._contract.substeps
         self._plan_from(command)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.errors import PerlError
-from perl_core.kinematics import Pose
+from perl_core.kinematics import Kinematics, Pose
 from perl_core.observation import ReachErrors, reach_errors
 from perl_core.rotation import rotation_from_quaternion
 from perl_safety.severity import Severity
@@ -54,6 +54,8 @@ class Request(NamedTuple):
     """0: default."""
     timeout_s: float
     """0: default."""
+    home: bool
+    """Go home in joint space; frame and pose are ignored."""
 
 
 class Goal(NamedTuple):
@@ -69,35 +71,47 @@ class Goal(NamedTuple):
     """How long both must be kept."""
     timeout_s: float
     """How long the arm tries."""
+    home: bool
+    """The arm goes home in joint space."""
 
 
-def accept(request: Request, contract: Contract) -> Goal:
+def accept(request: Request, contract: Contract, kinematics: Kinematics) -> Goal:
     """Return the goal in ``base``, with defaults filled in.
 
     Raises:
         GoalRefusedError: it is not finite, in an unknown frame, or out of reach.
     """
-    if request.frame_id not in FRAMES:
+    limits = np.array(request[3:7])
+    if not np.isfinite(limits).all() or (limits < 0.0).any():
         raise GoalRefusedError(
-            f'unknown frame {request.frame_id!r}; known: {sorted(FRAMES)}'
+            f'tolerances and times of a goal must be finite and not negative; got {request}'
         )
-    limits = np.array(request[3:])
-    quaternion = np.array(request.quaternion_xyzw)
-    finite = np.isfinite([*request.position_m, *quaternion, *limits]).all()
-    if not finite or (limits < 0.0).any() or np.linalg.norm(quaternion) < 1e-6:
-        raise GoalRefusedError(
-            'a goal must be finite, with a quaternion that is not zero and without negative '
-            f'tolerances or times; got {request}'
-        )
-    to_base = FRAMES[request.frame_id]
-    position_m = to_base @ request.position_m
-    _require_in_workspace(position_m, contract)
     defaults = (
         DEFAULT_POSITION_TOLERANCE_M, DEFAULT_ROTATION_TOLERANCE_RAD, DEFAULT_SETTLE_S,
         DEFAULT_TIMEOUT_S,
     )
     filled = [float(value or default) for value, default in zip(limits, defaults, strict=True)]
-    return Goal(Pose(position_m, to_base @ rotation_from_quaternion(quaternion)), *filled)
+    if request.home:
+        pose = kinematics.tool_pose(np.array(contract.home_rad))
+    else:
+        pose = _pose_in_base(request)
+        _require_in_workspace(pose.position_m, contract)
+    return Goal(pose, *filled, request.home)
+
+
+def _pose_in_base(request: Request) -> Pose:
+    if request.frame_id not in FRAMES:
+        raise GoalRefusedError(
+            f'unknown frame {request.frame_id!r}; known: {sorted(FRAMES)}'
+        )
+    quaternion = np.array(request.quaternion_xyzw)
+    finite = np.isfinite([*request.position_m, *quaternion]).all()
+    if not finite or np.linalg.norm(quaternion) < 1e-6:
+        raise GoalRefusedError(
+            f'a goal must be finite, with a quaternion that is not zero; got {request}'
+        )
+    to_base = FRAMES[request.frame_id]
+    return Pose(to_base @ request.position_m, to_base @ rotation_from_quaternion(quaternion))
 
 
 def _require_in_workspace(position_m: np.ndarray, contract: Contract) -> None:

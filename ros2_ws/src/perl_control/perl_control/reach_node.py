@@ -125,7 +125,7 @@ class ReachServer:
         request = _request(handle.request)
         try:
             loop = self._armed_loop()
-            goal = accept(request, self._contract)
+            goal = accept(request, self._contract, self._kinematics)
         except GoalRefusedError as error:
             self._refuse(handle, str(error))
             return
@@ -139,7 +139,7 @@ class ReachServer:
     def _pursue(self, handle: ServerGoalHandle, goal: Goal, loop: LoopClient) -> None:
         now_ns = time.monotonic_ns()
         errors = self._errors(goal.pose, loop.measured_rad)
-        sequence = loop.pursue(goal.pose, _id(handle))
+        sequence = loop.pursue(goal.pose, _id(handle), goal.home)
         self._active = _Active(handle, ReachTracker(goal, sequence, now_ns, errors), loop)
         self._canceling = False
         self._publish_event(handle, goal, ReachEvent.STARTED, errors, _BEGIN)
@@ -233,6 +233,7 @@ def _request(asked: Reach.Goal) -> Request:
         asked.rotation_tolerance_rad,
         asked.settle_s,
         asked.timeout_s,
+        asked.home,
     )
 
 

@@ -44,6 +44,7 @@ RECORD = np.dtype([
     ('sent_rad', 'f8', 6),
     ('goal_sequence', 'u8'),
     ('policy_ran', '?'),
+    ('shadow', '?'),
     ('branch', 'u1'),
     ('goal_id', 'u1', 16),
     ('goal_position_m', 'f8', 3),

@@ -55,9 +55,10 @@ class TelemetryWriter:
         at['goal_position_m'][0] = goal.position_m
         at['goal_rotation'][0] = goal.rotation
 
-    def decision(self, decision: Decision | None) -> None:
-        """Note what the policy saw and said, if it ran."""
+    def decision(self, decision: Decision | None, shadow: bool) -> None:
+        """Note what the policy saw and said, if it ran, and whether the arm did not follow it."""
         at = self._at
+        at['shadow'][0] = shadow
         at['policy_ran'][0] = decision is not None
         if decision is not None:
             at['observation'][0] = decision.observation

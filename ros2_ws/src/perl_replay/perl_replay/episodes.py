@@ -67,9 +67,9 @@ class Episode:
     tool_position_m: np.ndarray
     """From the centre of the workspace, in ``base``; shape (n, 3)."""
     gate: np.ndarray
-    """Shape (n,)."""
+    """Where the policy acted and was not only recorded, shape (m,)."""
     branch: np.ndarray
-    """0 equivariant, 1 standard; shape (n,)."""
+    """0 equivariant, 1 standard; likewise, shape (m,)."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -141,6 +141,7 @@ def _episode(goal_id: str, goal: _Pending) -> Episode:
     observation = np.array([s.observation for s in states]).reshape(-1, OBSERVATION_SIZE)
     seen = reach_errors(observation)
     event, end = goal.end or goal.start, goal.end
+    acting = [state for state in states if not state.shadow]
     return Episode(
         goal_id=goal_id,
         to_home=event is not None and _is_home(event.goal),
@@ -157,8 +158,8 @@ def _episode(goal_id: str, goal: _Pending) -> Episode:
         position_error_m=np.maximum([s.position_error_m for s in states], seen.position_m),
         rotation_error_rad=np.maximum([s.rotation_error_rad for s in states], seen.rotation_rad),
         tool_position_m=observation[:, _TOOL].astype(float),
-        gate=np.array([s.gate for s in states], dtype=float),
-        branch=np.array([s.branch for s in states], dtype=np.int64),
+        gate=np.array([s.gate for s in acting], dtype=float),
+        branch=np.array([s.branch for s in acting], dtype=np.int64),
     )
 
 

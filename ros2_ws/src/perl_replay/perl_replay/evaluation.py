@@ -37,7 +37,7 @@ _NEEDED = {
     ),
     POLICY_STATE: (
         'perl_msgs/msg/PolicyState',
-        ('header', 'goal_id', 'observation', 'gate', 'branch', 'position_error_m',
+        ('header', 'goal_id', 'observation', 'gate', 'branch', 'shadow', 'position_error_m',
          'rotation_error_rad', 'inference_us'),
     ),
     LOOP_TIMING: (
