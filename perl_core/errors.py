@@ -46,3 +46,7 @@ class BagError(PerlError):
 
 class PolicyError(PerlError):
     """A policy that was shown, or that said, something that cannot be followed."""
+
+
+class TabularError(PerlError):
+    """A finite MDP, group action, gate or value table that is malformed or does not fit."""

@@ -15,6 +15,7 @@ BASE = tuple(
     for name in ('errors', 'fields', 'contract', 'rotation', 'kinematics', 'robot_state')
 )
 STATE = (*BASE, 'perl_core.observation', 'perl_core.action')
+TABULAR = ('perl_core.errors', 'perl_core.tabular')
 SYMMETRY = (*BASE, 'perl_core.symmetry')
 LAYERS = (*SYMMETRY, 'perl_core.layers')
 PARTS = (
@@ -40,6 +41,7 @@ class Only(NamedTuple):
 ONLY = (
     Only(tuple(f'{name.replace(".", "/")}.py' for name in BASE), BASE),
     Only(('perl_core/observation.py', 'perl_core/action.py'), BASE),
+    Only(('perl_core/tabular/*',), TABULAR),
     Only(('perl_core/symmetry/*',), SYMMETRY),
     Only(('perl_core/layers/*',), LAYERS),
     Only(tuple(f'{name.replace(".", "/")}.py' for name in PARTS[len(LAYERS):]), PARTS),
@@ -66,6 +68,7 @@ class Never(NamedTuple):
 ROS = ('rclpy', 'perl_msgs', 'perl_control', 'perl_safety', 'perl_replay', 'perl_bringup')
 NEVER = (
     Never('perl_core/*', ('perl_sim', 'calibration', 'tests', 'mujoco', *ROS)),
+    Never('perl_core/tabular/*', ('torch', 'gymnasium', 'scipy')),
     Never('calibration/*', ('perl_sim', 'torch', 'mujoco', 'gymnasium', *ROS)),
     Never('sim/perl_sim/*', ('torch', *ROS)),
     Never('ros2_ws/*', ('torch', 'mujoco', 'gymnasium', 'perl_sim')),
@@ -191,6 +194,8 @@ def test_nothing_unsafe_is_called(root, our_files):
     [
         ('perl_core/contract.py', 'from perl_core.action import Command'),
         ('perl_core/action.py', 'import perl_core.observation'),
+        ('perl_core/tabular/mdp.py', 'from perl_core import contract'),
+        ('perl_core/tabular/mdp.py', 'import torch'),
         ('perl_core/symmetry/groups.py', 'from perl_core.layers import mlp'),
         ('perl_core/gate.py', 'from perl_core.agents import pe_sac'),
         ('perl_core/bundle/runtime.py', 'from perl_core import checkpoint'),
