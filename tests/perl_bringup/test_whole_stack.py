@@ -4,8 +4,6 @@ import json
 import os
 from pathlib import Path
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -22,13 +20,9 @@ STOP_LIMIT_S = 3.0
 """Generous, for a machine that others use too; the heartbeats that matter here are 0.2 s."""
 
 
-@pytest.fixture(scope='module')
-def policy(tmp_path_factory):
-    if paths.shipped_bundle().is_dir():
-        return paths.shipped_bundle()
-    folder = tmp_path_factory.mktemp('policy') / 'toy'
-    subprocess.run([sys.executable, str(HERE / 'toy_bundle.py'), str(folder)], check=True)
-    return folder
+@pytest.fixture
+def policy():
+    return paths.shipped_bundle()
 
 
 def children(pid):
@@ -156,3 +150,28 @@ def test_the_demo_reaches_and_its_last_line_is_json(spawn, policy, tmp_path):
     assert (figures['summary']['goals'], figures['summary']['returns']) == (2, 1)
     assert figures['robot_ip'] == '127.0.4.41'
     assert 'goal  2 of 2: reached' in errors
+
+
+@pytest.mark.timeout(120)
+def test_goals_from_the_command_line(start_emulator, spawn, policy, tmp_path):
+    address = '127.0.4.42'
+    start_emulator(address)
+    Stack(spawn, address, policy, tmp_path / 'bag')
+
+    def reach(*words):
+        process = spawn('-m', 'perl_bringup.reach', *words, ROS_DOMAIN_ID=DOMAIN)
+        output, errors = process.communicate(timeout=60)
+        return process.returncode, output + errors
+
+    pose = ('--pose', '-0.45', '-0.2', '0.45', '2.2214', '2.2214', '0')
+    code, said = reach(*pose)
+    for _ in range(5):
+        if 'DISCONNECTED' not in said and 'nothing was heard' not in said:
+            break
+        code, said = reach(*pose)
+    assert (code, said.split(':')[0]) == (0, 'REACHED'), said
+    code, said = reach('--home')
+    assert (code, said.split(':')[0]) == (0, 'REACHED'), said
+    code, said = reach('--pose', '1', '1', '1', '0', '0', '0')
+    assert code == 1
+    assert said.startswith('REFUSED: the goal is ')
