@@ -54,3 +54,17 @@ def test_help_explains_every_option(capsys):
     text = ' '.join(capsys.readouterr().out.split())
     assert 'gamma of every MDP' in text
     assert 'Exit code 1 if a bound is violated' in text
+
+
+def test_each_choice_of_value_max_is_checked(capsys, monkeypatch):
+    right = report.one_step_bound
+    monkeypatch.setattr(report, 'half_span', lambda q: 0.0)
+    monkeypatch.setattr(
+        report, 'one_step_bound', lambda true, averaged, value_max: (
+            right(true, averaged, value_max) * (value_max > 0.0)
+        ),
+    )  # fmt: skip
+    assert command.main(SMALL) == 1
+    result = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    violated = {row['statement'] for row in result['rows'] if not row['holds']}
+    assert violated == {'Lemma 1', 'Proposition 1', 'Corollary 1'}
