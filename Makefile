@@ -31,7 +31,8 @@ $(VENV)/.messages: $(VENV)/.packages $(MESSAGES) tools/build_messages.sh
 	touch $@
 
 test: setup  ## Run all tests
-	$(PY) -m pytest -q -n 2 --dist loadscope tests
+	$(PY) -m pytest -q -n 2 --dist loadscope -m 'not alone' tests
+	$(PY) -m pytest -q -m alone tests
 
 lint: setup  ## Check style and types
 	$(VENV)/bin/ruff check .

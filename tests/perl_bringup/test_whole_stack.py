@@ -11,6 +11,8 @@ from perl_bringup import paths
 import pytest
 from rtde_receive import RTDEReceiveInterface
 
+pytestmark = pytest.mark.alone
+
 HERE = Path(__file__).parent
 WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])
 DOMAIN = str(154 + WORKER % 3)

@@ -14,6 +14,8 @@ from perl_core.kinematics import Kinematics, Pose
 from perl_core.rotation import quaternion_from_rotation, rotation_from_vector
 import pytest
 
+pytestmark = pytest.mark.alone
+
 HOST = '127.0.2.'
 DOMAIN = {'ROS_DOMAIN_ID': '121', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4

@@ -12,6 +12,8 @@ from perl_core.kinematics import Kinematics
 from perl_core.rotation import rotation_from_vector
 import pytest
 
+pytestmark = pytest.mark.alone
+
 HOST = '127.0.2.'
 
 

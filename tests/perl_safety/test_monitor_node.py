@@ -26,6 +26,8 @@ from std_srvs.srv import Trigger
 
 from calibration.loader import NOMINAL, ROBOTS_FOLDER
 
+pytestmark = pytest.mark.alone
+
 ADDRESS = '127.0.3.20'
 DOMAIN = 131
 HOME = np.array(Contract().home_rad)
