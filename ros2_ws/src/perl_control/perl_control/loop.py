@@ -114,6 +114,7 @@ def run(config: LoopConfig) -> None:
     # Until here the default applies: ur_rtde's constructors would keep a handler waiting.
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    parts.link.guard()
     report('ready', bundle_sha256=bundle_sha256)
     loop.run()
     threading.Timer(CLOSE_DEADLINE_S, os._exit, (0,)).start()

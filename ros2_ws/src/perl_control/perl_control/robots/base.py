@@ -17,6 +17,16 @@ class RobotLink(Protocol):
         """
         ...
 
+    def guard(self) -> None:
+        """Arm the controller's watchdog: from here on targets must keep coming.
+
+        Apart from ``connect``, since getting ready takes longer than the watchdog waits.
+
+        Raises:
+            RobotError: the controller refused.
+        """
+        ...
+
     def read_state(self, now_ns: int) -> RobotState:
         """Return the newest state; never blocks, never raises: a dead robot grows stale.
 

@@ -42,6 +42,9 @@ class LoopbackRobot:
         """Nothing to connect."""
         self._time_ns = time.monotonic_ns()
 
+    def guard(self) -> None:
+        """Nothing to guard."""
+
     def read_state(self, now_ns: int) -> RobotState:
         """Move on to ``now_ns`` and report."""
         elapsed_s = (now_ns - self._time_ns) * 1e-9

@@ -48,7 +48,7 @@ class UrRobot:
         self._controller_time_s, self._fresh_ns = -1.0, time.monotonic_ns()
 
     def connect(self) -> None:
-        """Connect both clients, start the control script, arm the watchdog."""
+        """Connect both clients and start the control script."""
         require_ready(self._robot_ip)
         try:
             self._receive = RTDEReceiveInterface(self._robot_ip, self._rate_hz, _VARIABLES)
@@ -59,7 +59,14 @@ class UrRobot:
                 f'ur_rtde says: {error}. Check that no other program controls it.'
             ) from error
         self._require_moving_clock()
-        self._arm_watchdog()
+
+    def guard(self) -> None:
+        """Arm the watchdog; it stops the program if no target comes for 1 / WATCHDOG_HZ."""
+        if not self._control.setWatchdog(WATCHDOG_HZ):
+            raise RobotError(
+                f'expected the robot at {self._robot_ip} to arm its watchdog, it refused. '
+                'Check the program on the teach pendant and start again.'
+            )
 
     def read_state(self, now_ns: int) -> RobotState:
         """Return the newest state."""
@@ -108,7 +115,7 @@ class UrRobot:
         self._wait_until(
             lambda: self._receive.getRuntimeState() == RUNTIME_PLAYING, 'play the control script'
         )
-        self._arm_watchdog()
+        self.guard()
 
     def close(self) -> None:
         """End servoing and the script; the connections end with the process.
@@ -125,13 +132,6 @@ class UrRobot:
             return
         with Dashboard(self._robot_ip) as dashboard:
             dashboard.ask('stop')
-
-    def _arm_watchdog(self) -> None:
-        if not self._control.setWatchdog(WATCHDOG_HZ):
-            raise RobotError(
-                f'expected the robot at {self._robot_ip} to arm its watchdog, it refused. '
-                'Check the program on the teach pendant and start again.'
-            )
 
     def _require_moving_clock(self) -> None:
         first_s = self._receive.getTimestamp()
