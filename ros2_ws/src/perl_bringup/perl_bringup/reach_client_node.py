@@ -1,7 +1,7 @@
 """Node ``perl_reach_client``: sends poses to the action ``Reach``, one by one."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from perl_core.errors import RobotError
 from perl_msgs.action import Reach
@@ -23,7 +23,7 @@ REACH_TIMEOUT_S = 5.0
 HOME_TIMEOUT_S = 10.0
 """Going home is slower, and a wrist may have to unwind by a whole turn (6.3 s)."""
 _SPIN_S = 0.05
-Feedback = Reach.Feedback
+Feedback: TypeAlias = Reach.Feedback
 
 OUTCOMES = {
     getattr(Reach.Goal, name): name

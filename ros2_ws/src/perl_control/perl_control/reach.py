@@ -96,7 +96,7 @@ def accept(request: Request, contract: Contract, kinematics: Kinematics) -> Goal
     else:
         pose = _pose_in_base(request)
         _require_in_workspace(pose.position_m, contract)
-    return Goal(pose, *filled, request.home)
+    return Goal(pose, *filled, home=request.home)
 
 
 def _pose_in_base(request: Request) -> Pose:
