@@ -3,7 +3,7 @@
 Measured behaviour of ur_rtde 1.6.5 that this file defends against: servoJ returns True while
 disconnected; a frozen controller is noticed after 2.5 s only; a dead client leaves the arm
 holding its last target; constructors may never return. So: own staleness by the controller's
-timestamp against our clock, isConnected before every target, the watchdog always armed, and
+timestamp against our clock, isConnected before every target, a watchdog before the first one, and
 questions over plain sockets before every constructor.
 """
 
