@@ -12,7 +12,14 @@ from perl_core.tabular.bounds import (
 )
 from perl_core.tabular.gridworld import GridWorld, cells, quarter_turns, scattered_obstacles
 from perl_core.tabular.group_action import GroupAction, group_average, invariance_error
-from perl_core.tabular.mdp import FiniteMDP, bellman, optimal_q, value_iteration, value_limit
+from perl_core.tabular.mdp import (
+    FiniteMDP,
+    bellman,
+    optimal_q,
+    policy_value,
+    value_iteration,
+    value_limit,
+)
 from perl_core.tabular.pi_mdp import blend, gated_bellman
 from perl_core.tabular.random_mdp import broken_mdp, random_cyclic_action, random_mdp
 
@@ -34,6 +41,7 @@ __all__ = [
     'largest_value',
     'one_step_bound',
     'optimal_q',
+    'policy_value',
     'quarter_turns',
     'random_cyclic_action',
     'random_mdp',

@@ -90,9 +90,6 @@ class GridWorld:
         """Return the world as an MDP of S = size^2 states, in the order of ``cells``, A = 4."""
         index = {cell: state for state, cell in enumerate(cells(self.size))}
         transition = np.zeros((len(index), len(MOVES), len(index)))
-        entering = np.full(len(index), self.step_reward)
-        entering[[index[cell] for cell in self.penalties]] = self.penalty_reward
-        entering[index[self.goal]] = self.goal_reward
         half_slip = self.slip_probability / 2.0
         chances = ((0, 1.0 - self.slip_probability), (1, half_slip), (-1, half_slip))
         for cell, state in index.items():
@@ -100,9 +97,19 @@ class GridWorld:
                 for turn, chance in chances:
                     to = index[self._after(cell, (action + turn) % len(MOVES))]
                     transition[state, action, to] += chance
-        reward = transition @ entering
+        reward = transition @ self.entering_reward()
         reward[index[self.goal]] = 0.0
         return FiniteMDP(transition=transition, reward=reward, discount=self.discount)
+
+    def entering_reward(self) -> np.ndarray:
+        """Return the reward of entering each state, shape (S,); staying in the goal pays none."""
+        ahead = {self.goal: self.goal_reward} | dict.fromkeys(self.penalties, self.penalty_reward)
+        return np.array([ahead.get(cell, self.step_reward) for cell in cells(self.size)])
+
+    def start_states(self) -> np.ndarray:
+        """Return the states in which an agent can be and act: free cells but the goal."""
+        barred = self.obstacles | {self.goal}
+        return np.array([s for s, cell in enumerate(cells(self.size)) if cell not in barred])
 
     def _after(self, cell: Cell, move: int) -> Cell:
         to = _neighbour(cell, move)

@@ -120,9 +120,7 @@ def optimal_q(mdp: FiniteMDP) -> np.ndarray:
     rows = np.arange(states)
     policy = mdp.reward.argmax(axis=1)
     for _ in range(states * actions + 10):
-        chosen = mdp.transition[rows, policy]
-        system = np.eye(states) - mdp.discount * chosen
-        value = np.linalg.solve(system, mdp.reward[rows, policy])
+        value = policy_value(mdp, policy)
         q = mdp.reward + mdp.discount * (mdp.transition @ value)
         margin = 64 * np.finfo(float).eps * (1.0 + np.abs(q).max()) / (1.0 - mdp.discount)
         better = q.max(axis=1) > q[rows, policy] + margin
@@ -133,6 +131,32 @@ def optimal_q(mdp: FiniteMDP) -> np.ndarray:
         f'policy iteration did not settle for {states} states, {actions} actions and discount '
         f'{mdp.discount}; use a discount further below 1'
     )
+
+
+def policy_value(mdp: FiniteMDP, policy: np.ndarray) -> np.ndarray:
+    """Return the value of a deterministic policy by a linear solve, shape (S,).
+
+    Args:
+        mdp: the process, S states and A actions.
+        policy: the action in each state, integers of shape (S,).
+
+    Raises:
+        TabularError: the policy does not name one action for each state.
+    """
+    states, actions = mdp.shape
+    policy = np.asarray(policy)
+    if policy.shape != (states,) or policy.dtype.kind not in 'iu':
+        raise TabularError(
+            f'a policy must hold one integer action for each of {states} states, got shape '
+            f'{policy.shape} of {policy.dtype}'
+        )
+    if policy.min() < 0 or policy.max() >= actions:
+        raise TabularError(
+            f'actions must be in [0, {actions - 1}], got {policy.min()} to {policy.max()}'
+        )
+    rows = np.arange(states)
+    system = np.eye(states) - mdp.discount * mdp.transition[rows, policy]
+    return np.linalg.solve(system, mdp.reward[rows, policy])
 
 
 def value_iteration(mdp: FiniteMDP, tolerance: float = 1e-10) -> np.ndarray:

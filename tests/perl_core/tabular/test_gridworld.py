@@ -62,6 +62,14 @@ def test_rewards_are_for_the_cell_that_is_entered():
     assert reward[index[0, 0]].tolist() == [0.0] * 4
 
 
+def test_an_agent_starts_in_free_cells_other_than_the_goal():
+    world = GridWorld(size=3, obstacles={(1, 1)}, penalties={(0, 1)}, step_reward=-0.1)
+    starts = [cells(3)[state] for state in world.start_states()]
+    assert sorted(starts) == sorted(set(cells(3)) - {(0, 0), (1, 1)})
+    entering = dict(zip(cells(3), world.entering_reward(), strict=True))
+    assert (entering[0, 0], entering[0, 1], entering[1, 0]) == (1.0, -0.5, -0.1)
+
+
 def test_the_value_of_a_free_world_is_the_distance_to_the_goal():
     value = optimal_q(GridWorld(size=7, discount=0.9).mdp()).max(axis=1)
     expected = [0.9 ** (abs(x) + abs(y) - 1) if (x, y) != (0, 0) else 0.0 for x, y in cells(7)]

@@ -2,7 +2,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 from perl_core.errors import TabularError
-from perl_core.tabular import FiniteMDP, bellman, optimal_q, value_iteration, value_limit
+from perl_core.tabular import (
+    FiniteMDP,
+    bellman,
+    optimal_q,
+    policy_value,
+    value_iteration,
+    value_limit,
+)
 import pytest
 
 SEEDS = st.integers(0, 2**31)
@@ -31,6 +38,31 @@ def test_policy_iteration_agrees_with_value_iteration_and_is_a_fixed_point(make_
     assert np.abs(q - bellman(mdp, q)).max() < 1e-11 * (1.0 + value_limit(mdp))
     assert np.abs(q - value_iteration(mdp, tolerance=1e-8)).max() <= 1.1e-8
     assert np.abs(q).max() <= value_limit(mdp) + 1e-9
+
+
+def test_the_value_of_a_policy_is_that_computed_by_hand():
+    assert np.allclose(policy_value(chain(), np.array([0, 0])), [2.0, 6.0])
+    assert np.allclose(policy_value(chain(), np.array([1, 1])), [3.0, 6.0])
+
+
+@given(seed=SEEDS)
+def test_no_policy_is_worth_more_than_the_optimal_one(make_case, seed):
+    case = make_case(seed)
+    q = optimal_q(case.true)
+    policy = case.rng.integers(case.true.shape[1], size=len(q))
+    slack = 1e-10 * (1.0 + value_limit(case.true))
+    assert (policy_value(case.true, policy) <= q.max(axis=1) + slack).all()
+    assert np.abs(policy_value(case.true, q.argmax(axis=1)) - q.max(axis=1)).max() <= slack
+
+
+@pytest.mark.parametrize(
+    ('policy', 'message'),
+    [([0], r'shape \(1,\)'), ([0.0, 1.0], 'float64'), ([0, 2], r'\[0, 1\], got 0 to 2'),
+     ([-1, 0], 'got -1 to 0')],
+)  # fmt: skip
+def test_a_policy_that_does_not_fit_is_refused(policy, message):
+    with pytest.raises(TabularError, match=message):
+        policy_value(chain(), np.array(policy))
 
 
 def test_policy_iteration_ends_where_all_actions_are_tied():
