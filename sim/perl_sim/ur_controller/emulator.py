@@ -13,6 +13,7 @@ from perl_sim.ur_controller import dashboard_server, rtde_server, script_server
 from perl_sim.ur_controller.arm import Arm
 from perl_sim.ur_controller.controller import Controller
 from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
+from perl_sim.ur_controller.faults import Faults
 from perl_sim.ur_controller.measurements import apply_inputs, measure
 from perl_sim.ur_controller.network import Network
 from perl_sim.ur_controller.pacing import Pacing
@@ -100,7 +101,8 @@ class Emulator:
         self._script = ScriptMachine(
             self.controller, self._tool, self._values, {**COMMANDS, **TOOL_COMMANDS}
         )
-        self._rtde = RtdeServer(self._values, config.version)
+        self.faults = Faults()
+        self._rtde = RtdeServer(self._values, config.version, self.faults)
         if config.protective_stop:
             self.controller.protective_stop('asked for at start')
         measure(self._values, self.controller, self._tool)
@@ -139,11 +141,15 @@ class Emulator:
         if violation:
             self.controller.protective_stop(violation)
         measure(self._values, self.controller, self._tool)
+        if self.faults.falsifies:
+            self.faults.falsify(self._values)
         self._rtde.publish(self.controller.tick)
         self._network.tick()
 
     def _run_program(self, program: Program) -> None:
-        if program.is_control_script:
+        if self.faults.loses_programs:
+            _LOG.warning('a fault is on: the program %s does not start', program.name)
+        elif program.is_control_script:
             if self.controller.start_program('rtde_control'):
                 self._script.start(program.register_offset)
         else:

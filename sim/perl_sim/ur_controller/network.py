@@ -4,8 +4,10 @@ from collections.abc import Callable
 import logging
 import selectors
 import socket
+import struct
 from typing import Protocol
 
+from perl_sim.ur_controller.impairment import DeadLink, Impairment
 from perl_sim.ur_controller.rtde_protocol import ProtocolError
 
 _LOG = logging.getLogger(__name__)
@@ -18,6 +20,8 @@ SEND_BUFFER_BYTES = 65536
 reads recent data."""
 QUEUE_LIMIT_BYTES = 1 << 20
 """Replies waiting for one client; beyond it the client is dropped."""
+_NO_LINGER = struct.pack('ii', 1, 0)
+"""struct linger (socket(7)): closing discards what waits and resets the connection."""
 
 
 class Handler(Protocol):
@@ -33,15 +37,19 @@ class Handler(Protocol):
 class Connection:
     """One client: what it is still to be sent, and how long it has taken nothing."""
 
-    def __init__(self, sock: socket.socket, name: str) -> None:
+    def __init__(self, sock: socket.socket, service: str, peer: str) -> None:
         """Take over a connected, non-blocking socket.
 
         Args:
             sock: to read from and write to.
-            name: of the client, for messages.
+            service: that the client uses.
+            peer: where the client is, for messages.
         """
         self.socket = sock
-        self.name = name
+        self.service = service
+        self.name = f'{service} client {peer}'
+        self.impairment: Impairment | None = None
+        """What a fault makes wrong with this connection."""
         self.closing = False
         self.stalled_ticks = 0
         self._queue = bytearray()
@@ -49,19 +57,35 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Send these bytes, now or later, in order."""
-        self._queue += data
-        self.flush()
+        if self.impairment is None:
+            self.transmit(data)
+        else:
+            self.impairment.reply(data)
 
     def send_newest(self, data: bytes) -> None:
         """Send these bytes unless the client lags: then only the newest of them, later."""
+        if self.impairment is None:
+            self.transmit_newest(data)
+        else:
+            self.impairment.package(data)
+
+    def transmit(self, data: bytes) -> None:
+        """Do ``send``, past any impairment."""
+        self._queue += data
+        self.flush()
+
+    def transmit_newest(self, data: bytes) -> None:
+        """Do ``send_newest``, past any impairment."""
         if self._queue:
             self._newest = data
         else:
-            self.send(data)
+            self.transmit(data)
 
     def drop_newest(self) -> None:
         """Forget data that waits for a lagging client."""
         self._newest = b''
+        if self.impairment is not None:
+            self.impairment.forget_packages()
 
     def flush(self) -> None:
         """Write what the client takes now."""
@@ -83,6 +107,8 @@ class Connection:
 
     def tick(self) -> None:
         """Write again, and give up on a client that does not read."""
+        if self.impairment is not None:
+            self.impairment.tick(self)
         if not self._queue:
             return
         self.stalled_ticks += 1
@@ -102,6 +128,8 @@ class Network:
             address: IP address of the controller.
         """
         self._address = address
+        self.on_connected: Callable[[Connection], None] = lambda _: None
+        """Told of every new connection before anything is sent: faults hook in here."""
         self._selector = selectors.DefaultSelector()
         self._connections: dict[Connection, Handler] = {}
         self._listeners: list[socket.socket] = []
@@ -123,6 +151,11 @@ class Network:
         self._listeners.append(listener)
         self._selector.register(listener, selectors.EVENT_READ, (listener, service, accept))
 
+    @property
+    def connections(self) -> list[Connection]:
+        """All connections that are open."""
+        return list(self._connections)
+
     def poll(self) -> None:
         """Accept and read all that is there."""
         for key, _ in self._selector.select(0):
@@ -130,6 +163,17 @@ class Network:
                 self._read(key.data)
             else:
                 self._accept(*key.data)
+
+    def abandon(self, connection: Connection) -> None:
+        """Make a connection half-open: the client believes in it, nothing goes in or out."""
+        if connection.impairment is None or not connection.impairment.is_dead:
+            connection.impairment = DeadLink()
+            self._selector.unregister(connection.socket)
+
+    def reset(self, connection: Connection) -> None:
+        """Cut a connection: the client gets a reset instead of an end."""
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        connection.closing = True
 
     def tick(self) -> None:
         """Write what waits, and drop clients that are gone or do not read."""
@@ -156,7 +200,8 @@ class Network:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        connection = Connection(sock, f'{service} client {peer[0]}:{peer[1]}')
+        connection = Connection(sock, service, f'{peer[0]}:{peer[1]}')
+        self.on_connected(connection)
         self._connections[connection] = accept(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
 
@@ -178,6 +223,7 @@ class Network:
 
     def _close(self, connection: Connection) -> None:
         handler = self._connections.pop(connection)
-        self._selector.unregister(connection.socket)
+        if connection.impairment is None or not connection.impairment.is_dead:
+            self._selector.unregister(connection.socket)
         connection.socket.close()
         handler.closed()

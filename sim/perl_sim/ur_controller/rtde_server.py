@@ -5,6 +5,7 @@ import logging
 import math
 import struct
 
+from perl_sim.ur_controller.faults import Faults
 from perl_sim.ur_controller.network import Connection
 from perl_sim.ur_controller.rtde_protocol import (
     PROTOCOL_VERSION,
@@ -91,15 +92,19 @@ class InputRecipe:
 class RtdeServer:
     """What all sessions share: the values, who owns which input, what was written."""
 
-    def __init__(self, values: Values, version: tuple[int, int, int, int]) -> None:
+    def __init__(
+        self, values: Values, version: tuple[int, int, int, int], faults: Faults
+    ) -> None:
         """Serve these values.
 
         Args:
             values: of all variables; inputs are written here, outputs read from here.
             version: of PolyScope, as reported.
+            faults: what goes wrong on purpose.
         """
         self.values = values
         self.version = version
+        self.faults = faults
         self.outputs = outputs_of(version[:2])
         self.owners: dict[str, Session] = {}
         self.sessions: list[Session] = []
@@ -204,7 +209,7 @@ class Session:
         self._reply(PackageType.SETUP_INPUTS, bytes([recipe_id]) + ','.join(types).encode())
 
     def _input_type(self, name: str) -> str:
-        if self._server.owners.get(name, self) is not self:
+        if self._server.owners.get(name, self) is not self or self._server.faults.owns(name):
             return 'IN_USE'
         return INPUTS.get(name, 'NOT_FOUND')
 
@@ -219,7 +224,7 @@ class Session:
         self._server.written.update(recipe.names)
 
     def _start(self, _: bytes) -> None:
-        self._started = self._output is not None
+        self._started = self._output is not None and not self._server.faults.refuses_start
         self._reply(PackageType.START, bytes([self._started]))
 
     def _pause(self, _: bytes) -> None:
