@@ -1,0 +1,7 @@
+"""Deep Q-learning on discrete actions, with every way of using a symmetry."""
+
+from perl_core.agents.dqn.agent import DQN
+from perl_core.agents.dqn.config import AgentName, DQNConfig
+from perl_core.agents.dqn.replay import Batch, StackedReplay
+
+__all__ = ['DQN', 'AgentName', 'Batch', 'DQNConfig', 'StackedReplay']
