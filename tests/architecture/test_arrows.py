@@ -53,7 +53,7 @@ ONLY = (
     Only(('perl_core/__init__.py', 'perl_core/bundle/__init__.py'), ()),
     Only(('calibration/*',), ('calibration', *BASE)),
     Only(('sim/perl_sim/ur_controller/*',), ('perl_sim', 'calibration', *STATE)),
-    Only(('sim/perl_sim/*',), ('perl_sim', 'calibration', *STATE)),
+    Only(('sim/perl_sim/*',), ('perl_sim', 'calibration', *STATE, 'perl_core.tabular')),
 )  # fmt: skip
 """perl_core and what stands beside it. Every file of perl_core must be named by one of these."""
 
