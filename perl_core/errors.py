@@ -50,3 +50,7 @@ class PolicyError(PerlError):
 
 class TabularError(PerlError):
     """A finite MDP, group action, gate or value table that is malformed or does not fit."""
+
+
+class SymmetryError(PerlError):
+    """A group element, representation or vector that does not fit the one it meets."""

@@ -27,7 +27,7 @@ def equivariance_error(
     Args:
         function: maps (batch, n) to (batch, m).
         representations: rho_in of size n and rho_out of size m.
-        group: whose elements are drawn.
+        group: whose elements are drawn; the representations' own, or a subgroup of it.
         inputs: shape (batch, n).
         generator: draws the elements.
 
@@ -36,11 +36,5 @@ def equivariance_error(
     """
     rho_in, rho_out = representations
     elements = group.sample(len(inputs), generator)
-    outputs = function(inputs)
-    turned_inputs = torch.stack(
-        [rho_in.transform(g, x) for g, x in zip(elements, inputs, strict=True)]
-    )
-    turned_outputs = torch.stack(
-        [rho_out.transform(g, y) for g, y in zip(elements, outputs, strict=True)]
-    )
-    return relative_error(turned_outputs, function(turned_inputs))
+    turned_outputs = rho_out.transform(elements, function(inputs))
+    return relative_error(turned_outputs, function(rho_in.transform(elements, inputs)))

@@ -1,70 +1,139 @@
-"""The groups a policy may be equivariant to, as groups of 3 x 3 rotation matrices."""
+"""What a group is: elements are 3 x 3 orthogonal matrices, so that subgroups come for free.
 
-from typing import Protocol
+The quarter turn of C4 is the same matrix as an element of D4, SO2 or SO3. Planar groups turn about
+z and mirror y; a product of k groups has elements of shape (k, 3, 3).
+"""
 
-from perl_core.errors import ConfigError
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from perl_core.errors import SymmetryError
 import torch
 
+TOLERANCE = 1e-5
+"""Largest entry by which a matrix may miss a group: float32 elements must pass."""
 
-class Group(Protocol):
-    """A group that acts on 3-vectors by matrices."""
+
+class Group(ABC):
+    """A compact group of matrices."""
 
     name: str
-    """As it is written in the contract."""
-    dimension: int
-    """Dimension of the group as a manifold; 0 for a finite group."""
+    """As it is written in configurations, for example 'C4'."""
+    dimension: int = 0
+    """Dimension as a manifold; 0 for a finite group."""
+    order: int | None = None
+    """Number of elements; None if infinite."""
+    factors: tuple['Group', ...] = ()
+    """Of a product; else empty."""
     fixed_vectors: torch.Tensor
-    """A basis of the vectors that every element leaves alone, shape (count, 3)."""
+    """A basis of the 3-vectors that every element leaves alone, shape (count, 3)."""
 
+    @property
+    def element_shape(self) -> tuple[int, ...]:
+        """Shape of one element."""
+        return (3, 3)
+
+    @property
+    def identity(self) -> torch.Tensor:
+        """The neutral element, float64."""
+        return torch.eye(3, dtype=torch.float64).expand(self.element_shape).clone()
+
+    def product(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Return first * second (second acts first), element by element of a batch."""
+        return first @ second
+
+    def inverse(self, elements: torch.Tensor) -> torch.Tensor:
+        """Return the inverses, element by element of a batch."""
+        return elements.mT
+
+    @abstractmethod
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Return ``count`` elements drawn from the Haar measure, float64, (count, 3, 3)."""
-        ...
+        """Return ``count`` elements drawn from the Haar measure, float64, (count, *element)."""
 
+    @property
+    @abstractmethod
+    def generators(self) -> torch.Tensor:
+        """Elements that, with the Lie algebra, generate the group, float64, (count, *element)."""
 
-class SO3:
-    """All rotations."""
+    @property
+    @abstractmethod
+    def algebra(self) -> torch.Tensor:
+        """A basis of the Lie algebra as matrices, float64, (dimension, *element)."""
 
-    name = 'SO3'
-    dimension = 3
-    fixed_vectors = torch.zeros(0, 3)
+    @abstractmethod
+    def misses(self, elements: torch.Tensor) -> torch.Tensor:
+        """Return by how much each matrix of a batch misses the group, shape (n,)."""
 
-    def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Return rotations of uniformly drawn unit quaternions, float64, (count, 3, 3)."""
-        w, x, y, z = torch.nn.functional.normalize(
-            torch.randn(4, count, generator=generator, dtype=torch.float64), dim=0
+    def elements(self) -> torch.Tensor:
+        """Return all elements of a finite group, the neutral one first, (order, *element).
+
+        Raises:
+            SymmetryError: the group is infinite.
+        """
+        raise SymmetryError(
+            f'{self.name} has infinitely many elements; elements() is for finite groups, '
+            'sample() for all'
         )
-        rows = (
-            1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-            2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-            2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-        )  # fmt: skip
-        return torch.stack(rows, dim=-1).view(count, 3, 3)
+
+    def batch(self, elements: torch.Tensor) -> torch.Tensor:
+        """Return elements as float64 of shape (n, *element), after checking them.
+
+        Args:
+            elements: one element or a batch of them.
+
+        Raises:
+            SymmetryError: the shape is wrong, or one is no element of this group.
+        """
+        shape = self.element_shape
+        if not torch.is_tensor(elements) or elements.shape[-len(shape):] != shape or (
+            elements.ndim > len(shape) + 1
+        ):
+            came = tuple(elements.shape) if torch.is_tensor(elements) else type(elements).__name__
+            raise SymmetryError(
+                f'an element of {self.name} has shape {shape} and a batch of n {("n", *shape)}; '
+                f'got {came}'
+            )
+        batch = elements.reshape(-1, *shape).to(torch.float64)
+        misses = self.misses(batch).nan_to_num(nan=torch.inf)
+        if len(batch) and not misses.max() <= TOLERANCE:
+            worst = int(misses.argmax())
+            raise SymmetryError(
+                f'expected elements of {self.name}; element {worst} misses it by '
+                f'{float(misses[worst]):.3g} (largest entry): {batch[worst].tolist()}'
+            )
+        return batch
+
+    def __eq__(self, other: object) -> bool:
+        """Groups of one name are one group."""
+        return isinstance(other, Group) and self.name == other.name
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return self.name
 
 
-class SO2:
-    """Rotations about z."""
-
-    name = 'SO2'
-    dimension = 1
-    fixed_vectors = torch.tensor([[0.0, 0.0, 1.0]])
-
-    def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Return rotations about z by uniformly drawn angles, float64, (count, 3, 3)."""
-        angle_rad = 2 * torch.pi * torch.rand(count, generator=generator, dtype=torch.float64)
-        cosine, sine, zero = angle_rad.cos(), angle_rad.sin(), torch.zeros_like(angle_rad)
-        rows = (cosine, -sine, zero, sine, cosine, zero, zero, zero, zero + 1)
-        return torch.stack(rows, dim=-1).view(count, 3, 3)
+def planar(cosine: torch.Tensor, sine: torch.Tensor, sign: torch.Tensor) -> torch.Tensor:
+    """Return rotations about z after mirroring y where ``sign`` is -1, shape (n, 3, 3)."""
+    zero, one = torch.zeros_like(cosine), torch.ones_like(cosine)
+    rows = (cosine, -sine * sign, zero, sine, cosine * sign, zero, zero, zero, one)
+    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
 
 
-_GROUPS: dict[str, type[Group]] = {'SO3': SO3, 'SO2': SO2}
+def orthogonality_misses(elements: torch.Tensor) -> torch.Tensor:
+    """Return the largest entry of |g g^T - 1| for each of (n, 3, 3)."""
+    eye = torch.eye(3, dtype=elements.dtype)
+    return (elements @ elements.mT - eye).abs().amax(dim=(1, 2))
 
 
-def group_named(name: str) -> Group:
-    """Return the group of this name.
+def axes(*indices: int) -> torch.Tensor:
+    """Return unit vectors along the named axes, shape (count, 3)."""
+    return torch.eye(3)[list(indices)]
 
-    Raises:
-        ConfigError: no such group.
-    """
-    if name not in _GROUPS:
-        raise ConfigError(f'unknown group {name!r}; known groups: {sorted(_GROUPS)}')
-    return _GROUPS[name]()
+
+def joined_name(groups: Sequence[Group]) -> str:
+    """Return the name of a product."""
+    return 'x'.join(group.name for group in groups)

@@ -1,7 +1,7 @@
 from perl_core.contract import ACTION, OBSERVATION
 from perl_core.errors import ConfigError
 from perl_core.layers import EquivariantTrunk, PlainTrunk, RelaxedTrunk, TrunkShape, vector_parts
-from perl_core.symmetry import SO2, SO3, Representation, equivariance_error
+from perl_core.symmetry import SO2, SO3, Representation, equivariance_error, trivial, vector
 import pytest
 import torch
 
@@ -22,8 +22,8 @@ def test_equivariant_trunk_is_equivariant(group, dtype, tolerance):
     inputs = torch.randn(64, rho_in.size, dtype=dtype)
     generator = torch.Generator().manual_seed(1)
     for rho_out, output in (
-        (Representation(['vector'] * 4), lambda x: trunk(x).vectors.flatten(1)),
-        (Representation(['scalar'] * 3), lambda x: trunk(x).scalars),
+        (4 * vector(SO3()), lambda x: trunk(x).vectors.flatten(1)),
+        (3 * trivial(SO3()), lambda x: trunk(x).scalars),
     ):
         error = equivariance_error(output, (rho_in, rho_out), group, inputs, generator)
         assert error.max() < tolerance
@@ -31,7 +31,7 @@ def test_equivariant_trunk_is_equivariant(group, dtype, tolerance):
 
 def test_so2_trunk_is_not_so3_equivariant():
     trunk = EquivariantTrunk(SEEN, SO2(), TrunkShape(vectors=1, width=32))
-    rho_in, rho_out = Representation.of(SEEN), Representation(['vector'])
+    rho_in, rho_out = Representation.of(SEEN), vector(SO3())
     error = equivariance_error(
         lambda x: trunk(x).vectors.flatten(1), (rho_in, rho_out), SO3(),
         torch.randn(64, rho_in.size), torch.Generator().manual_seed(1),

@@ -6,7 +6,14 @@ from perl_core.contract import ACTION, OBSERVATION
 from perl_core.errors import ConfigError
 from perl_core.gate import GateConfig
 from perl_core.layers import vector_parts
-from perl_core.symmetry import Representation, equivariance_error, group_named
+from perl_core.symmetry import (
+    SO3,
+    Representation,
+    equivariance_error,
+    group_named,
+    trivial,
+    vector,
+)
 import pytest
 import torch
 
@@ -25,8 +32,8 @@ def errors_of(agent, dtype):
     """Return the largest equivariance errors of actor, critic and predictor."""
     group, generator = group_named(agent.contract.group), torch.Generator().manual_seed(2)
     state, both = torch.randn(64, 15, dtype=dtype), torch.randn(64, 21, dtype=dtype)
-    scalars = Representation(['scalar'] * 2)
-    prediction = Representation(['vector'] * 5)
+    scalars = 2 * trivial(SO3())
+    prediction = 5 * vector(SO3())
     return [
         equivariance_error(function, maps, group, inputs, generator).max().item()
         for function, maps, inputs in (

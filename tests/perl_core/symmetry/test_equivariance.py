@@ -10,6 +10,8 @@ from perl_core.symmetry import (
     equivariance_error,
     group_named,
     relative_error,
+    trivial,
+    vector,
 )
 import pytest
 import torch
@@ -38,7 +40,7 @@ def test_so3_is_drawn_from_the_haar_measure():
 @given(seed=SEEDS)
 def test_representation_is_a_homomorphism(seed):
     first, second = SO3().sample(2, torch.Generator().manual_seed(seed))
-    rho = Representation(['vector', 'scalar', 'vector'])
+    rho = vector(SO3()) + trivial(SO3()) + vector(SO3())
     product = rho.matrix(first) @ rho.matrix(second)
     assert torch.allclose(rho.matrix(first @ second), product, atol=1e-12)
     assert rho.matrix(first).shape == (7, 7)
@@ -51,7 +53,7 @@ def test_vectors_of_the_contract_have_a_representation_and_joints_have_none():
 
 
 def test_error_tells_a_symmetric_from_a_broken_function():
-    rho = Representation(['vector'])
+    rho = vector(SO3())
     inputs, generator = torch.randn(8, 3), torch.Generator().manual_seed(0)
     exact = equivariance_error(lambda x: 2 * x, (rho, rho), SO3(), inputs, generator)
     broken = equivariance_error(torch.tanh, (rho, rho), SO3(), inputs, generator)
