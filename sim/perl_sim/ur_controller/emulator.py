@@ -9,10 +9,19 @@ import logging
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.errors import ConfigError, RobotError
-from perl_sim.ur_controller import dashboard_server, rtde_server, script_server
+from perl_sim.ur_controller import (
+    control_server,
+    dashboard_server,
+    rtde_server,
+    script_server,
+)
 from perl_sim.ur_controller.arm import Arm
+from perl_sim.ur_controller.control_requests import control_requests
+from perl_sim.ur_controller.control_server import ControlSession
 from perl_sim.ur_controller.controller import Controller
 from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
+from perl_sim.ur_controller.fault_kinds import Robot
+from perl_sim.ur_controller.fault_schedule import Fault, FaultSchedule
 from perl_sim.ur_controller.faults import Faults
 from perl_sim.ur_controller.measurements import apply_inputs, measure
 from perl_sim.ur_controller.network import Network
@@ -47,6 +56,8 @@ class EmulatorConfig:
     """Begin in local mode: no program can be started from outside."""
     protective_stop: bool = False
     """Begin in a protective stop."""
+    scenario: tuple[Fault, ...] = ()
+    """Faults that come at their times."""
     allow_non_loopback: bool = False
     """Accept an address that other machines can reach."""
 
@@ -107,6 +118,11 @@ class Emulator:
             self.controller.protective_stop('asked for at start')
         measure(self._values, self.controller, self._tool)
         self._network = self._listen(config)
+        self._schedule = FaultSchedule(
+            Robot(faults=self.faults, network=self._network, controller=self.controller),
+            config.scenario,
+        )
+        self._open_control_socket(config.address)
 
     def run(self, pacing: Pacing, is_over: Callable[[], bool]) -> None:
         """Tick until it is over, then close all connections.
@@ -131,6 +147,7 @@ class Emulator:
 
     def _tick(self) -> None:
         self._network.poll()
+        self._schedule.step()
         self.controller.tick += 1
         if self._requested_stop:
             self.controller.protective_stop(self._requested_stop)
@@ -156,6 +173,19 @@ class Emulator:
             self.controller.stop_program('another program came')
             _LOG.warning('%r is not emulated; only the control script of ur_rtde is',
                          program.name)
+
+    def _open_control_socket(self, address: str) -> None:
+        requests = control_requests(self._schedule, self.controller)
+        try:
+            listener = control_server.open_listener(address)
+        except OSError as error:
+            self._network.close()
+            raise RobotError(
+                f'cannot listen at the control socket of {address}: {error.strerror}; is '
+                'another controller running at this address? Stop it, or choose another --address'
+            ) from error
+        self._network.serve(listener, control_server.SERVICE,
+                            lambda connection: ControlSession(connection, requests))
 
     def _listen(self, config: EmulatorConfig) -> Network:
         network = Network(config.address)

@@ -109,6 +109,8 @@ class Connection:
         """Write again, and give up on a client that does not read."""
         if self.impairment is not None:
             self.impairment.tick(self)
+            if self.impairment.is_over:
+                self.impairment = None
         if not self._queue:
             return
         self.stalled_ticks += 1
@@ -147,6 +149,18 @@ class Network:
         """
         family = socket.AF_INET6 if ':' in self._address else socket.AF_INET
         listener = socket.create_server((self._address, port), family=family, backlog=16)
+        self.serve(listener, service, accept)
+
+    def serve(
+        self, listener: socket.socket, service: str, accept: Callable[[Connection], Handler]
+    ) -> None:
+        """Accept connections from a listening socket, which is closed with the network.
+
+        Args:
+            listener: TCP or Unix.
+            service: name of what is offered there, for messages.
+            accept: makes the handler of a new connection.
+        """
         listener.setblocking(False)
         self._listeners.append(listener)
         self._selector.register(listener, selectors.EVENT_READ, (listener, service, accept))
@@ -198,9 +212,10 @@ class Network:
         except OSError:
             return  # The client gave up before it was served.
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        connection = Connection(sock, service, f'{peer[0]}:{peer[1]}')
+        connection = Connection(sock, service, ':'.join(map(str, peer[:2])) or 'here')
         self.on_connected(connection)
         self._connections[connection] = accept(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
