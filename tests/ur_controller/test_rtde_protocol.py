@@ -13,7 +13,7 @@ from perl_sim.ur_controller.rtde_protocol import (
     split_names,
     unpack,
 )
-from perl_sim.ur_controller.rtde_server import InputRecipe, OutputRecipe
+from perl_sim.ur_controller.rtde_recipes import InputRecipe, OutputLayout, Rate
 from perl_sim.ur_controller.rtde_variables import (
     FORMATS,
     INPUTS,
@@ -55,7 +55,7 @@ def test_garbage_is_refused_by_name(garbage, message):
 
 
 def test_the_captured_data_package_of_the_vendors_client_library():
-    recipe = OutputRecipe(['timestamp', 'target_speed_fraction'], ['DOUBLE', 'DOUBLE'], 500.0)
+    recipe = OutputLayout(('timestamp', 'target_speed_fraction'), ['DOUBLE', 'DOUBLE'])
     (timestamp,) = struct.unpack('>d', bytes.fromhex('40d0070d2f1a9fbe'))
     packed = recipe.pack({'timestamp': (timestamp,), 'target_speed_fraction': (1.0,)})
     assert packed == bytes.fromhex('0014550140d0070d2f1a9fbe3ff0000000000000')
@@ -64,7 +64,7 @@ def test_the_captured_data_package_of_the_vendors_client_library():
 @given(names=st.lists(st.sampled_from(sorted(OUTPUTS)), min_size=1, max_size=60))
 def test_every_variable_can_be_packed_at_rest(names):
     types = [OUTPUTS[name] for name in names]
-    packed = OutputRecipe(names, types, 125.0).pack(resting_values())
+    packed = OutputLayout(tuple(names), types).pack(resting_values())
     expected = 4 + sum(struct.calcsize('>' + FORMATS[kind]) for kind in types)
     assert len(packed) == expected == struct.unpack('>H', packed[:2])[0]
 
@@ -79,8 +79,8 @@ def test_input_packages_of_any_length_are_taken(data, names):
 
 @pytest.mark.parametrize('rate_hz', [500.0, 250.0, 125.0, 60.0, 1.0])
 def test_packages_come_at_the_asked_rate(rate_hz):
-    recipe = OutputRecipe(['timestamp'], ['DOUBLE'], rate_hz)
-    sent = sum(recipe.is_due(tick) for tick in range(1, 5001))
+    rate = Rate(rate_hz)
+    sent = sum(rate.is_due(tick) for tick in range(1, 5001))
     assert sent == pytest.approx(10 * rate_hz, abs=1)
 
 
@@ -100,13 +100,13 @@ def test_default_recipe_of_the_receive_client_has_the_published_size():
     names = text.split()
     names += [f'output_int_register_{index}' for index in range(12, 20)]
     names += [f'output_double_register_{index}' for index in range(12, 20)]
-    recipe = OutputRecipe(names, [OUTPUTS[name] for name in names], 500.0)
+    recipe = OutputLayout(tuple(names), [OUTPUTS[name] for name in names])
     assert (len(names), len(recipe.pack(resting_values()))) == (58, 1180)
 
 
 def test_variables_of_later_versions_are_not_known_to_earlier_ones():
-    assert 'actual_current_as_torque' not in outputs_of((5, 11))
-    assert 'actual_current_as_torque' in outputs_of((5, 23))
+    assert 'actual_current_as_torque' not in outputs_of((5, 11, 5))
+    assert 'actual_current_as_torque' in outputs_of((5, 23, 0))
 
 
 def test_empty_names_are_ignored_and_wrong_lengths_refused():

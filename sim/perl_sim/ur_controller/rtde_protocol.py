@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import enum
 import struct
+from typing import NamedTuple, NoReturn
 
 from perl_core.errors import PerlError
 
@@ -29,6 +30,26 @@ class PackageType(enum.IntEnum):
     PAUSE = ord('P')
 
 
+class MessageLevel(enum.IntEnum):
+    """How serious a text message is (RTDE guide)."""
+
+    EXCEPTION = 0
+    ERROR = 1
+    WARNING = 2
+    INFO = 3
+
+
+class TextMessage(NamedTuple):
+    """What one side tells the other's log."""
+
+    text: str
+    """At most 255 bytes."""
+    source: str
+    """Who says it, at most 255 bytes."""
+    level: int
+    """A MessageLevel, or what a client takes for one."""
+
+
 def frame(package_type: PackageType, payload: bytes = b'') -> bytes:
     """Return a whole package.
 
@@ -46,7 +67,7 @@ class FrameReader:
 
     def __init__(self) -> None:
         """Start with nothing received."""
-        self._buffer = bytearray()
+        self._buffer = b''
 
     def feed(self, data: bytes) -> Iterator[tuple[PackageType, bytes]]:
         """Take what arrived, and yield each package that is now complete: type and payload.
@@ -54,27 +75,30 @@ class FrameReader:
         Raises:
             ProtocolError: what came is no RTDE package.
         """
-        self._buffer += data
-        while len(self._buffer) >= HEADER.size:
-            size, type_byte = HEADER.unpack_from(self._buffer)
-            package_type = _known_type(type_byte)
-            if size < HEADER.size:
-                raise ProtocolError(f'an RTDE package has 3 bytes or more; its size says {size}')
-            if len(self._buffer) < size:
-                return
-            payload = bytes(self._buffer[HEADER.size:size])
-            del self._buffer[:size]
-            yield package_type, payload
+        # An offset instead of a shorter buffer each time: a flood of small packages stays cheap.
+        stream, start = self._buffer + data, 0
+        try:
+            while len(stream) - start >= HEADER.size:
+                size, type_byte = HEADER.unpack_from(stream, start)
+                package_type = _TYPES.get(type_byte) or _refuse_type(type_byte)
+                if size < HEADER.size:
+                    raise ProtocolError(
+                        f'an RTDE package has 3 bytes or more; its size says {size}')
+                if len(stream) - start < size:
+                    return
+                payload = stream[start + HEADER.size:start + size]
+                start += size
+                yield package_type, payload
+        finally:
+            self._buffer = stream[start:]
 
 
-def _known_type(type_byte: int) -> PackageType:
-    try:
-        return PackageType(type_byte)
-    except ValueError:
-        known = ', '.join(chr(member) for member in PackageType)
-        raise ProtocolError(
-            f'RTDE package types are {known}; got the byte 0x{type_byte:02x}'
-        ) from None
+_TYPES = {int(member): member for member in PackageType}
+
+
+def _refuse_type(type_byte: int) -> NoReturn:
+    known = ', '.join(chr(member) for member in PackageType)
+    raise ProtocolError(f'RTDE package types are {known}; got the byte 0x{type_byte:02x}')
 
 
 def unpack(layout: str, payload: bytes, what: str) -> tuple:
@@ -87,6 +111,35 @@ def unpack(layout: str, payload: bytes, what: str) -> tuple:
     if len(payload) != expected:
         raise ProtocolError(f'{what} has a payload of {expected} bytes; got {len(payload)}')
     return struct.unpack(layout, payload)
+
+
+def pack_message(message: TextMessage) -> bytes:
+    """Return the payload of a text message; what is too long is cut."""
+    payload = b''
+    for part in (message.text, message.source):
+        encoded = part.encode('latin-1', 'replace')[:255]
+        payload += bytes([len(encoded)]) + encoded
+    return payload + bytes([message.level])
+
+
+def unpack_message(payload: bytes) -> TextMessage:
+    """Return the text message of a payload.
+
+    Raises:
+        ProtocolError: its lengths do not fit.
+    """
+    parts, rest = [], payload
+    for _ in range(2):
+        if not rest or len(rest) <= rest[0]:
+            raise ProtocolError(
+                'a text message is length, text, length, source, level; '
+                f'got {len(payload)} bytes that end too early'
+            )
+        parts.append(rest[1:1 + rest[0]].decode('latin-1'))
+        rest = rest[1 + rest[0]:]
+    if len(rest) != 1:
+        raise ProtocolError(f'a text message ends with 1 byte of level; got {len(rest)}')
+    return TextMessage(*parts, rest[0])
 
 
 def split_names(payload: bytes) -> list[str]:

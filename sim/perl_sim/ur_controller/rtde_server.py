@@ -1,6 +1,5 @@
 """RTDE, port 30004: sessions, recipes, ownership of inputs, the stream of outputs."""
 
-from itertools import chain
 import logging
 import math
 import struct
@@ -10,106 +9,55 @@ from perl_sim.ur_controller.network import Connection
 from perl_sim.ur_controller.rtde_protocol import (
     PROTOCOL_VERSION,
     FrameReader,
+    MessageLevel,
     PackageType,
     ProtocolError,
+    TextMessage,
     frame,
+    pack_message,
     split_names,
     unpack,
+    unpack_message,
 )
-from perl_sim.ur_controller.rtde_variables import FORMATS, INPUTS, LENGTHS, Values, outputs_of
+from perl_sim.ur_controller.rtde_recipes import MAX_RATE_HZ, InputRecipe, OutputLayout, Rate
+from perl_sim.ur_controller.rtde_variables import INPUTS, Values, Version, outputs_of
 
 PORT = 30004
 """Source: RTDE guide."""
-MAX_RATE_HZ = 500.0
-"""Source: RTDE guide, e-Series."""
 MAX_INPUT_RECIPES = 255
 """The id of a recipe is one byte, and 0 means refused."""
-
 MAX_NAMES_BYTES = 2048
 """Longest list of names in a set-up. Source: RTDE guide."""
 
+MAX_PACKAGES_PER_READ = 1024
+"""More in one read are a flood. Own choice: a client that never pauses sends some hundred."""
+MESSAGE_SOURCE = 'RTDE'
+"""Who sends the text messages of this server."""
+
 _LOG = logging.getLogger(__name__)
-
-
-class OutputRecipe:
-    """Which variables a client reads, in which order, how often."""
-
-    def __init__(self, names: list[str], types: list[str], rate_hz: float) -> None:
-        """Compile the layout of the package.
-
-        Args:
-            names: of readable variables.
-            types: of the same.
-            rate_hz: packages per second, at most 500.
-        """
-        self._names = names
-        self._layout = struct.Struct('>HBB' + ''.join(FORMATS[kind] for kind in types))
-        self._head = (self._layout.size, int(PackageType.DATA_PACKAGE), 1)
-        self._ticks_per_package = MAX_RATE_HZ / rate_hz
-        self._due_tick = 0.0
-
-    def is_due(self, tick: int) -> bool:
-        """Return whether a package is due at this tick; true once for each."""
-        if tick < self._due_tick:
-            return False
-        self._due_tick = max(self._due_tick + self._ticks_per_package, tick)
-        return True
-
-    def pack(self, values: Values) -> bytes:
-        """Return the data package of the present values."""
-        fields = [values[name] for name in self._names]
-        return self._layout.pack(*self._head, *chain.from_iterable(fields))
-
-
-class InputRecipe:
-    """Which variables a client writes, in which order."""
-
-    def __init__(self, names: list[str], types: list[str]) -> None:
-        """Compile the layout of the payload.
-
-        Args:
-            names: of writable variables.
-            types: of the same.
-        """
-        self.names = names
-        self._lengths = [LENGTHS[kind] for kind in types]
-        self._layout = struct.Struct('>' + ''.join(FORMATS[kind] for kind in types))
-
-    def unpack(self, fields: bytes) -> Values:
-        """Return the values of a data package.
-
-        ur_rtde 1.6.5 sends packages that are too short or too long for their recipe
-        (getForwardKinematics, setExternalForceTorque): bytes are cut off or taken as zero.
-        """
-        numbers = self._layout.unpack(fields[:self._layout.size].ljust(self._layout.size, b'\0'))
-        values, start = {}, 0
-        for name, length in zip(self.names, self._lengths, strict=True):
-            values[name] = numbers[start:start + length]
-            start += length
-        return values
 
 
 class RtdeServer:
     """What all sessions share: the values, who owns which input, what was written."""
 
-    def __init__(
-        self, values: Values, version: tuple[int, int, int, int], faults: Faults
-    ) -> None:
+    def __init__(self, values: Values, version: Version, faults: Faults) -> None:
         """Serve these values.
 
         Args:
             values: of all variables; inputs are written here, outputs read from here.
-            version: of PolyScope, as reported.
+            version: of PolyScope, as reported: major, minor, bugfix, build.
             faults: what goes wrong on purpose.
         """
         self.values = values
         self.version = version
         self.faults = faults
-        self.outputs = outputs_of(version[:2])
+        self.outputs = outputs_of(version)
         self.owners: dict[str, Session] = {}
         self.sessions: list[Session] = []
         self.written: set[str] = set()
         """Inputs written since ``publish``."""
+        self.wanted: frozenset[str] = frozenset()
+        """Names of all variables that clients read; another object when it changes."""
 
     def accept(self, connection: Connection) -> 'Session':
         """Return the session of a new client."""
@@ -123,6 +71,19 @@ class RtdeServer:
             session.publish(tick)
         self.written.clear()
 
+    def layout(self, names: tuple[str, ...], types: list[str]) -> OutputLayout:
+        """Return the layout of a package; clients who ask alike share one."""
+        alike = (session.layout for session in self.sessions)
+        shared = (layout for layout in alike if layout is not None and layout.names == names)
+        return next(shared, None) or OutputLayout(names, types)
+
+    def recipes_changed(self) -> None:
+        """Look again at what is wanted."""
+        self.wanted = frozenset(
+            name for session in self.sessions if session.layout is not None
+            for name in session.layout.names
+        )
+
 
 class Session:
     """One RTDE client."""
@@ -132,7 +93,8 @@ class Session:
         self._server = server
         self._connection = connection
         self._reader = FrameReader()
-        self._output: OutputRecipe | None = None
+        self.layout: OutputLayout | None = None
+        self._rate = Rate(MAX_RATE_HZ)
         self._inputs: list[InputRecipe] = []
         self._started = False
         self._answers = {
@@ -148,8 +110,14 @@ class Session:
 
     def receive(self, data: bytes) -> None:
         """Answer every package that is complete."""
-        for package_type, payload in self._reader.feed(data):
-            self._answers[package_type](payload)
+        try:
+            for count, (package_type, payload) in enumerate(self._reader.feed(data)):
+                if count == MAX_PACKAGES_PER_READ:
+                    raise ProtocolError(f'more than {count} packages at once are a flood')
+                self._answers[package_type](payload)
+        except ProtocolError as error:
+            self._say(str(error), MessageLevel.EXCEPTION)
+            raise
 
     def closed(self) -> None:
         """Give back the inputs that this client owned."""
@@ -157,14 +125,19 @@ class Session:
         for name in [name for name, owner in owners.items() if owner is self]:
             del owners[name]
         self._server.sessions.remove(self)
+        self._server.recipes_changed()
 
     def publish(self, tick: int) -> None:
         """Send the data package, if one is due at this tick."""
-        if self._started and self._output is not None and self._output.is_due(tick):
-            self._connection.send_newest(self._output.pack(self._server.values))
+        if self._started and self.layout is not None and self._rate.is_due(tick):
+            self._connection.send_newest(self.layout.package(tick, self._server.values))
 
     def _reply(self, package_type: PackageType, payload: bytes) -> None:
         self._connection.send(frame(package_type, payload))
+
+    def _say(self, text: str, level: MessageLevel) -> None:
+        message = pack_message(TextMessage(text, MESSAGE_SOURCE, level))
+        self._reply(PackageType.TEXT_MESSAGE, message)
 
     def _answer_protocol(self, payload: bytes) -> None:
         (version,) = unpack('>H', payload, 'a protocol version request')
@@ -175,7 +148,9 @@ class Session:
         self._reply(PackageType.GET_URCONTROL_VERSION, version)
 
     def _note_message(self, payload: bytes) -> None:
-        _LOG.info('%s says %r', self._connection.name, payload)
+        message = unpack_message(payload)
+        _LOG.info('%s says %r (level %d, source %r)', self._connection.name, message.text,
+                  message.level, message.source)
 
     def _set_up_outputs(self, payload: bytes) -> None:
         if len(payload) < 8:
@@ -185,13 +160,15 @@ class Session:
         names = _names(payload[8:])
         types = [self._server.outputs.get(name, 'NOT_FOUND') for name in names]
         usable = math.isfinite(rate_hz) and 0.0 < rate_hz <= MAX_RATE_HZ
-        self._output = None
+        self.layout = None
         if usable and names and 'NOT_FOUND' not in types:
-            self._output = OutputRecipe(names, types, rate_hz)
+            self.layout = self._server.layout(tuple(names), types)
+            self._rate = Rate(rate_hz)
         else:
             _LOG.warning('%s asked for %g Hz (0 to 500) of %s: refused', self._connection.name,
                          rate_hz, _unusable(names, types))
-        recipe_id = int(self._output is not None)
+        self._server.recipes_changed()
+        recipe_id = int(self.layout is not None)
         self._reply(PackageType.SETUP_OUTPUTS, bytes([recipe_id]) + ','.join(types).encode())
 
     def _set_up_inputs(self, payload: bytes) -> None:
@@ -224,7 +201,7 @@ class Session:
         self._server.written.update(recipe.names)
 
     def _start(self, _: bytes) -> None:
-        self._started = self._output is not None and not self._server.faults.refuses_start
+        self._started = self.layout is not None and not self._server.faults.refuses_start
         self._reply(PackageType.START, bytes([self._started]))
 
     def _pause(self, _: bytes) -> None:

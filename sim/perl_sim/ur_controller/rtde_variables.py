@@ -1,8 +1,10 @@
-"""Every RTDE variable with its type, as data, and the values a resting robot reports.
+"""Every RTDE variable of the e-Series as data: name, type, since when, and whether it is alive.
 
 Sources: Universal Robots' RTDE guide; Universal_Robots_Client_Library src/rtde/data_package.cpp
 (g_type_list); ur_rtde robot_state.cpp (state_types_).
 """
+
+from typing import NamedTuple
 
 FORMATS = {
     'BOOL': '?', 'UINT8': 'B', 'UINT32': 'I', 'INT32': 'i', 'UINT64': 'Q', 'DOUBLE': 'd',
@@ -25,18 +27,22 @@ _OUTPUTS = {
         'timestamp actual_execution_time target_execution_time speed_scaling '
         'target_speed_fraction actual_momentum actual_main_voltage actual_robot_voltage '
         'actual_robot_current standard_analog_input0 standard_analog_input1 '
-        'standard_analog_output0 standard_analog_output1 io_current tool_analog_input0 '
-        'tool_analog_input1 tool_output_current tool_temperature tcp_force_scalar payload '
-        'actual_robot_energy_consumed actual_robot_braking_energy_dissipated '
-        'joint_position_deviation_ratio collision_detection_ratio'
+        'standard_analog_output0 standard_analog_output1 io_current euromap67_24V_voltage '
+        'euromap67_24V_current tool_analog_input0 tool_analog_input1 tool_output_current '
+        'tool_temperature tcp_force_scalar payload actual_robot_energy_consumed '
+        'actual_robot_braking_energy_dissipated joint_position_deviation_ratio '
+        'collision_detection_ratio'
     ),
-    'VECTOR3D': 'actual_tool_accelerometer elbow_position elbow_velocity payload_cog',
+    'VECTOR3D': (
+        'actual_tool_accelerometer elbow_position elbow_velocity payload_cog target_gravity'
+    ),
     'VECTOR6D': (
         'target_q target_qd target_qdd target_current target_moment actual_q actual_qd '
         'actual_qdd actual_current actual_current_window actual_current_as_torque actual_moment '
         'joint_control_output actual_TCP_pose actual_TCP_speed actual_TCP_force target_TCP_pose '
         'target_TCP_speed actual_TCP_acceleration target_TCP_acceleration joint_temperatures '
-        'actual_joint_voltage ft_raw_wrench wrench_calc_from_currents payload_inertia tcp_offset'
+        'actual_joint_voltage ft_raw_wrench wrench_calc_from_currents payload_inertia tcp_offset '
+        'target_base_acceleration target_base_wrench'
     ),
     'VECTOR6INT32': 'joint_mode',
     'INT32': (
@@ -46,11 +52,12 @@ _OUTPUTS = {
     'UINT8': 'tool_output_mode tool_digital_output0_mode tool_digital_output1_mode',
     'UINT32': (
         'runtime_state robot_status_bits safety_status_bits analog_io_types tool_mode '
-        'tool_analog_input_types script_control_line'
+        'tool_analog_input_types script_control_line euromap67_input_bits euromap67_output_bits'
     ),
     'UINT64': (
         'actual_digital_input_bits actual_digital_output_bits '
-        'actual_configurable_digital_input_bits actual_configurable_digital_output_bits'
+        'actual_configurable_digital_input_bits actual_configurable_digital_output_bits '
+        'control_step'
     ),
 }
 
@@ -65,16 +72,54 @@ _INPUTS = {
     'VECTOR6D': 'external_force_torque',
 }
 
-MINIMUM_VERSION = {
-    'ft_raw_wrench': (5, 9),
-    'payload': (5, 5),
-    'payload_cog': (5, 5),
-    'payload_inertia': (5, 11),
-    'actual_current_as_torque': (5, 23),
-}
-"""First PolyScope version that knows a variable, where it is not all of them."""
+Version = tuple[int, ...]
+"""Of PolyScope: major, minor, bugfix, and perhaps build."""
 
-_RESTING = {
+_ENERGY = ((5, 23, 0), (10, 11, 0))
+_TORQUE = ((5, 23, 0), (10, 9, 0))
+_NEWEST = ((5, 25, 0), (10, 12, 0))
+SINCE: dict[str, tuple[Version, Version]] = {
+    'safety_status': ((5, 4, 0), (10, 0)),
+    'payload': ((5, 5, 1), (10, 0)),
+    'payload_cog': ((5, 5, 1), (10, 0)),
+    'ft_raw_wrench': ((5, 9, 0), (10, 0)),
+    'script_control_line': ((5, 9, 0), (10, 0)),
+    'payload_inertia': ((5, 11, 0), (10, 0)),
+    'joint_position_deviation_ratio': ((5, 10, 0), (10, 0)),
+    'collision_detection_ratio': ((5, 15, 0), (10, 0)),
+    'time_scale_source': ((5, 17, 0), (10, 0)),
+    'actual_current_as_torque': _TORQUE,
+    'actual_robot_energy_consumed': _ENERGY,
+    'actual_robot_braking_energy_dissipated': _ENERGY,
+    'encoder0_raw': _ENERGY,
+    'encoder1_raw': _ENERGY,
+    'wrench_calc_from_currents': _ENERGY,
+    'target_gravity': _ENERGY,
+    'target_base_acceleration': _ENERGY,
+    'control_step': _NEWEST,
+    'target_base_wrench': _NEWEST,
+}
+"""First PolyScope 5 and PolyScope X that know a variable; what is not here, all do. Sources:
+ur_rtde rtde_receive_interface.cpp (payload, wrench, inertia, torque), urcl datatypes.h
+(safety_status) and test_rtde_client.cpp (energy); own estimates from when clients began to name
+them: the others."""
+
+CONSTANT: dict[str, str] = {
+    'euromap67_input_bits': 'no Euromap 67 interface is fitted',
+    'euromap67_output_bits': 'no Euromap 67 interface is fitted',
+    'euromap67_24V_voltage': 'no Euromap 67 interface is fitted',
+    'euromap67_24V_current': 'no Euromap 67 interface is fitted',
+    'encoder0_raw': 'no conveyor encoder is fitted',
+    'encoder1_raw': 'no conveyor encoder is fitted',
+    'joint_temperatures': 'heat is not simulated',
+    'tool_temperature': 'heat is not simulated',
+    'actual_main_voltage': 'the power supply is not simulated',
+    'actual_robot_voltage': 'the power supply is not simulated',
+    'actual_joint_voltage': 'the power supply is not simulated',
+}
+"""Variables that always hold their value at rest, and why."""
+
+_RESTING: dict[str, tuple] = {
     'robot_mode': (7,),
     'joint_mode': (253,) * 6,
     'safety_mode': (1,),
@@ -88,11 +133,30 @@ _RESTING = {
     'actual_robot_voltage': (48.0,),
     'actual_joint_voltage': (48.0,) * 6,
     'joint_temperatures': (25.0,) * 6,
+    'tool_temperature': (25.0,),
+    'tool_mode': (253,),
+    'target_gravity': (0.0, 0.0, -9.82),
 }
-"""What is not zero on a robot that is switched on and stands still (RTDE guide; data sheet)."""
+"""What is not zero on a robot that is switched on and stands still (RTDE guide; data sheet;
+gravity as UR's scripts write it)."""
 
 Values = dict[str, tuple]
 """The present value of every variable, always a tuple, by name."""
+
+
+class Coverage(NamedTuple):
+    """How much of one variable is emulated."""
+
+    name: str
+    """Of the variable."""
+    kind: str
+    """Its RTDE type."""
+    direction: str
+    """'output', or 'input': a client may write it."""
+    since: str
+    """First PolyScope 5 that knows it, or ''."""
+    missing: str
+    """Why it never changes, or '' if it is emulated."""
 
 
 def _flatten(*tables: dict[str, str]) -> dict[str, str]:
@@ -111,10 +175,11 @@ OUTPUTS = {**_flatten(_OUTPUTS), **_registers('output'), **_registers('input')}
 """Type of each variable that a client may read; input registers can be read back."""
 
 
-def outputs_of(version: tuple[int, int]) -> dict[str, str]:
-    """Return the types of the readable variables of a PolyScope version (major, minor)."""
+def outputs_of(version: Version) -> dict[str, str]:
+    """Return the types of the readable variables of a PolyScope version."""
+    generation = int(version[0] >= 10)
     return {name: kind for name, kind in OUTPUTS.items()
-            if MINIMUM_VERSION.get(name, (0, 0)) <= version}
+            if name not in SINCE or version >= SINCE[name][generation]}
 
 
 def resting_values() -> Values:
@@ -123,3 +188,14 @@ def resting_values() -> Values:
     known = {**INPUTS, **OUTPUTS}
     values: Values = {name: (zeros.get(kind, 0),) * LENGTHS[kind] for name, kind in known.items()}
     return {**values, **_RESTING}
+
+
+def coverage() -> list[Coverage]:
+    """Return what is emulated, variable by variable: outputs, then inputs."""
+    return [
+        Coverage(name, kind, direction,
+                 '.'.join(map(str, SINCE[name][0])) if name in SINCE else '',
+                 CONSTANT.get(name, ''))
+        for direction, table in (('output', OUTPUTS), ('input', INPUTS))
+        for name, kind in table.items()
+    ]
