@@ -11,6 +11,7 @@ A file of goals is JSON::
          "joint_position_rad": [...]}, ...]}        the configuration it was drawn from, 6 angles
 """
 
+from collections.abc import Sequence
 import dataclasses
 import json
 import math
@@ -23,6 +24,7 @@ from perl_core.errors import ConfigError
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.rotation import rotation_from_vector, vector_from_rotation
 from perl_sim.collision import CollisionChecker
+from perl_sim.obstacles import Box
 
 SCHEMA = 1
 """Version of the goal file."""
@@ -79,6 +81,7 @@ class GoalSampler:
         contract: Contract | None = None,
         config: SamplingConfig | None = None,
         kinematics: Kinematics | None = None,
+        boxes: Sequence[Box] = (),
     ) -> None:
         """Prepare the collision check.
 
@@ -86,12 +89,13 @@ class GoalSampler:
             contract: gives the sphere of goals; the default contract if left out.
             config: ranges; the defaults if left out.
             kinematics: of the arm; nominal if left out.
+            boxes: what stands on the table; no goal is in or near one.
         """
         contract, self._config = contract or Contract(), config or SamplingConfig()
         self._kinematics = kinematics or Kinematics()
         self._centre_m = np.array(contract.workspace_centre_base_m)
         self._radius_m = contract.workspace_radius_m
-        self._checker = CollisionChecker(self._config.clearance_m)
+        self._checker = CollisionChecker(self._config.clearance_m, boxes)
 
     def sample(self, generator: np.random.Generator) -> Goal:
         """Return one goal.

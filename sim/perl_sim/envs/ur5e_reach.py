@@ -15,6 +15,7 @@ from perl_core.observation import ReachErrors, build_observation
 from perl_core.rotation import vector_from_rotation
 from perl_sim.envs.reward import RewardConfig
 from perl_sim.goals import GoalSampler, SamplingConfig
+from perl_sim.obstacles import Box
 from perl_sim.randomisation import Dynamics, RandomisationConfig, apply_dynamics, friction_shift
 from perl_sim.robots.ur5e import JOINT_RANGE_RAD, drive_command, load_ur5e
 from perl_sim.servo import ServoModel
@@ -63,6 +64,8 @@ class UR5eReachConfig:
     """From which configurations starts and goals are drawn."""
     randomisation: RandomisationConfig = dataclasses.field(default_factory=RandomisationConfig)
     """What varies between episodes; ``RandomisationConfig.nominal()`` for nothing."""
+    boxes: tuple[Box, ...] = ()
+    """What stands on the table, always in the same place; the observation does not say where."""
 
     def __post_init__(self) -> None:
         """Refuse a task without a step."""
@@ -85,10 +88,10 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """A UR5e, its servoJ, and a goal.
 
     The episode never ends on success: the goal is to be held. It ends (``terminated``) when the
-    arm touches the table or itself, because a real arm then makes a protective stop, from which
-    only a person brings it back: no later reward exists in the true process either. Since each
-    step pays more than its action costs unless the arm is very far away, ending is never a way
-    out. At the horizon it is ``truncated``.
+    arm touches the table, a box or itself, because a real arm then makes a protective stop, from
+    which only a person brings it back: no later reward exists in the true process either. Since
+    each step pays more than its action costs unless the arm is very far away, ending is never a
+    way out. At the horizon it is ``truncated``.
 
     ``info`` holds, of the true and not the noisy state: ``position_error_m``,
     ``rotation_error_rad``, ``success`` (both within tolerance now) and ``collision``.
@@ -114,8 +117,10 @@ class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.render_mode = None
         self._contract = self.config.contract
         self._kinematics = Kinematics()
-        self._sampler = GoalSampler(self._contract, self.config.sampling, self._kinematics)
-        self._model = load_ur5e()
+        self._sampler = GoalSampler(
+            self._contract, self.config.sampling, self._kinematics, self.config.boxes
+        )
+        self._model = load_ur5e(self.config.boxes)
         self._model.opt.timestep = self._contract.control_period_s
         self._data = mujoco.MjData(self._model)
         self._tool = self._data.site('tool0')

@@ -6,11 +6,13 @@ Denavit-Hartenberg frame of each link (article "DH parameters for calculations o
 dynamics"; tensors: Universal_Robots_ROS2_Description, config/ur5e/physical_parameters.yaml).
 """
 
+from collections.abc import Sequence
 import math
 from pathlib import Path
 
 import mujoco
 import numpy as np
+from perl_sim.obstacles import Box
 
 LINK_NAMES = (
     'shoulder_link', 'upper_arm_link', 'forearm_link',
@@ -74,17 +76,30 @@ FEEDFORWARD_S = tuple(
 """Seconds by which a drive looks ahead along the reference velocity; see ``drive_command``."""
 
 _FEEDFORWARD_S = np.array(FEEDFORWARD_S)
+_BOX_COLOUR = (0.8, 0.45, 0.2, 1.0)
 _MODEL_FILE = Path(__file__).with_name('ur5e.xml')
 
 
-def load_ur5e() -> mujoco.MjModel:
+def load_ur5e(boxes: Sequence[Box] = ()) -> mujoco.MjModel:
     """Return a new compiled model: six hinge joints and six drives, named as the contract's.
 
     Its world frame is UR's ``base``; the site ``tool0`` is the flange of ``perl_core.kinematics``.
     The weight of the links is compensated, as the robot's controller does; that of the body
     ``payload`` (1 mg until changed) is not.
+
+    Args:
+        boxes: what else stands on the table.
     """
-    return mujoco.MjModel.from_xml_path(str(_MODEL_FILE))
+    spec = mujoco.MjSpec.from_file(str(_MODEL_FILE))
+    for box in boxes:
+        spec.worldbody.add_geom(
+            name=box.name,
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            pos=box.centre_base_m,
+            size=box.half_size_m,
+            rgba=_BOX_COLOUR,
+        )
+    return spec.compile()
 
 
 def drive_command(
