@@ -3,39 +3,61 @@
 from collections.abc import Mapping
 from typing import Any
 
-from perl_sim.ur_controller.control_server import Answer
-from perl_sim.ur_controller.controller import Controller
+from perl_core.errors import ConfigError
+from perl_core.fields import Fields
+from perl_sim.ur_controller.control_server import SERVICE, Answer, Reply
+from perl_sim.ur_controller.fault_kinds import KINDS, Robot
 from perl_sim.ur_controller.fault_schedule import FaultSchedule, make_fault
+from perl_sim.ur_controller.motions import TICK_S
+from perl_sim.ur_controller.pacing import ClientClock, Clock
 
 SOURCE = 'control socket'
 
 
-def control_requests(schedule: FaultSchedule, controller: Controller) -> dict[str, Answer]:
+def control_requests(schedule: FaultSchedule, robot: Robot) -> dict[str, Answer]:
     """Return the requests that the control socket of a controller obeys.
 
     Args:
         schedule: of its faults.
-        controller: whose state is shown.
+        robot: whose state is shown.
     """
-    def begin(request: Mapping[str, Any]) -> dict[str, Any]:
+    def begin(request: Mapping[str, Any], _: Reply) -> dict[str, Any]:
         arguments = dict(request)
         fault = make_fault(arguments.pop('fault', None), arguments, SOURCE)
         schedule.begin(fault)
         return {'began': str(fault)}
 
-    def clear(request: Mapping[str, Any]) -> dict[str, Any]:
-        return {'cleared': schedule.clear(request.get('fault'))}
+    def clear(request: Mapping[str, Any], _: Reply) -> dict[str, Any]:
+        name = request.get('fault')
+        if name is not None and name not in sorted(KINDS):
+            raise ConfigError(f'{SOURCE}: a fault is one of {sorted(KINDS)}; got {name!r}')
+        return {'cleared': schedule.clear(name)}
 
-    def status(_: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            'tick': controller.tick,
-            'robot_mode': controller.robot_mode.name,
-            'safety_mode': controller.safety_mode.name,
-            'runtime_state': controller.runtime_state.name,
-            'program': controller.program_name,
-            'remote': controller.remote,
-            'joints_rad': controller.arm.position_rad.tolist(),
-            'faults': schedule.active,
-        }
+    return {'begin': begin, 'clear': clear,
+            'status': lambda *_: {**_status(robot), 'faults': schedule.active}}
 
-    return {'begin': begin, 'clear': clear, 'status': status}
+
+def step_request(clock: Clock) -> Answer:
+    """Return the request that lets the controller tick; it is answered after the last tick."""
+    def step(request: Mapping[str, Any], reply: Reply) -> None:
+        ticks = Fields(request, SOURCE, ('ticks',), ConfigError).integer('ticks', 1)
+        if not isinstance(clock, ClientClock):
+            raise ConfigError('step needs a clock that waits for it: start with --clock client')
+        clock.ask(ticks, lambda: reply({'ticks': clock.ticks}))
+
+    return step
+
+
+def _status(robot: Robot) -> dict[str, Any]:
+    controller = robot.controller
+    services = [connection.service for connection in robot.network.connections]
+    return {
+        'time_s': controller.tick * TICK_S,
+        'robot_mode': controller.robot_mode.name,
+        'safety_mode': controller.safety_mode.name,
+        'runtime_state': controller.runtime_state.name,
+        'program': controller.program_name,
+        'remote': controller.remote,
+        'joints_rad': controller.arm.position_rad.tolist(),
+        'clients': len(services) - services.count(SERVICE),
+    }

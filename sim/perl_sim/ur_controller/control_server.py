@@ -20,8 +20,11 @@ SERVICE = 'control'
 MAX_LINE_BYTES = 65536
 """Own choice."""
 
-Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
-"""Obeys one request; PerlError becomes the reply ``error``."""
+Reply = Callable[[dict[str, Any]], None]
+"""Sends a reply later."""
+Answer = Callable[[Mapping[str, Any], Reply], dict[str, Any] | None]
+"""Obeys one request and returns the reply, or None if it calls ``Reply`` later; PerlError becomes
+the reply ``error``."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,23 +68,28 @@ class ControlSession:
         """Answer every line that is complete."""
         *lines, self._buffer = (self._buffer + data).split(b'\n')
         for line in lines:
-            self._connection.send(json.dumps(self._answer(line)).encode() + b'\n')
+            self._answer(line)
         if len(self._buffer) > MAX_LINE_BYTES:
             raise ProtocolError(f'a control request has at most {MAX_LINE_BYTES} bytes')
 
     def closed(self) -> None:
         """Nothing is kept for a client: its faults go on."""
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _reply(self, reply: dict[str, Any]) -> None:
+        self._connection.send(json.dumps({'ok': True, **reply}).encode() + b'\n')
+
+    def _answer(self, line: bytes) -> None:
         try:
             request = _request(line)
             name = request.pop('do', None)
             if not isinstance(name, str) or name not in self._requests:
                 raise ConfigError(f'do is one of {sorted(self._requests)}; got {name!r}')
-            return {'ok': True, **self._requests[name](request)}
+            reply = self._requests[name](request, self._reply)
         except PerlError as error:
             _LOG.warning('%s: %s', self._connection.name, error)
-            return {'ok': False, 'error': str(error)}
+            reply = {'ok': False, 'error': str(error)}
+        if reply is not None:
+            self._reply(reply)
 
 
 def _request(line: bytes) -> dict[str, Any]:

@@ -16,16 +16,16 @@ from perl_sim.ur_controller import (
     script_server,
 )
 from perl_sim.ur_controller.arm import Arm
-from perl_sim.ur_controller.control_requests import control_requests
+from perl_sim.ur_controller.control_requests import control_requests, step_request
 from perl_sim.ur_controller.control_server import ControlSession
-from perl_sim.ur_controller.controller import Controller
+from perl_sim.ur_controller.controller import Controller, RobotMode
 from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
 from perl_sim.ur_controller.fault_kinds import Robot
 from perl_sim.ur_controller.fault_schedule import Fault, FaultSchedule
 from perl_sim.ur_controller.faults import Faults
 from perl_sim.ur_controller.measurements import apply_inputs, measure
 from perl_sim.ur_controller.network import Network
-from perl_sim.ur_controller.pacing import Pacing
+from perl_sim.ur_controller.pacing import Clock
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_commands import COMMANDS
@@ -54,6 +54,8 @@ class EmulatorConfig:
     """Mass that hangs at the flange."""
     local_mode: bool = False
     """Begin in local mode: no program can be started from outside."""
+    powered_off: bool = False
+    """Begin switched off."""
     protective_stop: bool = False
     """Begin in a protective stop."""
     scenario: tuple[Fault, ...] = ()
@@ -114,30 +116,35 @@ class Emulator:
         )
         self.faults = Faults()
         self._rtde = RtdeServer(self._values, config.version, self.faults)
+        if config.powered_off:
+            self.controller.power(RobotMode.POWER_OFF)
         if config.protective_stop:
             self.controller.protective_stop('asked for at start')
         measure(self._values, self.controller, self._tool)
         self._network = self._listen(config)
-        self._schedule = FaultSchedule(
-            Robot(faults=self.faults, network=self._network, controller=self.controller),
-            config.scenario,
-        )
+        robot = Robot(faults=self.faults, network=self._network, controller=self.controller)
+        self._schedule = FaultSchedule(robot, config.scenario)
+        self._requests = control_requests(self._schedule, robot)
         self._open_control_socket(config.address)
 
-    def run(self, pacing: Pacing, is_over: Callable[[], bool]) -> None:
+    def run(self, clock: Clock, is_over: Callable[[], bool]) -> None:
         """Tick until it is over, then close all connections.
 
         Args:
-            pacing: waits for each tick.
+            clock: decides when to tick.
             is_over: asked once a tick.
         """
         # What exists now stays: freezing it keeps a full garbage collection under 1 ms.
         gc.collect()
         gc.freeze()
+        self._requests['step'] = step_request(clock)
         try:
             while not is_over():
-                pacing.wait()
-                self._tick()
+                if clock.wait():
+                    self._tick()
+                else:
+                    self._network.poll()
+                    self._network.close_finished()
         finally:
             self._network.close()
 
@@ -175,7 +182,6 @@ class Emulator:
                          program.name)
 
     def _open_control_socket(self, address: str) -> None:
-        requests = control_requests(self._schedule, self.controller)
         try:
             listener = control_server.open_listener(address)
         except OSError as error:
@@ -185,7 +191,7 @@ class Emulator:
                 'another controller running at this address? Stop it, or choose another --address'
             ) from error
         self._network.serve(listener, control_server.SERVICE,
-                            lambda connection: ControlSession(connection, requests))
+                            lambda connection: ControlSession(connection, self._requests))
 
     def _listen(self, config: EmulatorConfig) -> Network:
         network = Network(config.address)

@@ -191,10 +191,14 @@ class Network:
 
     def tick(self) -> None:
         """Write what waits, and drop clients that are gone or do not read."""
-        for connection in list(self._connections):
+        for connection in self._connections:
             connection.tick()
-            if connection.closing:
-                self._close(connection)
+        self.close_finished()
+
+    def close_finished(self) -> None:
+        """Close the connections that are to be closed."""
+        for connection in [each for each in self._connections if each.closing]:
+            self._close(connection)
 
     def close(self) -> None:
         """Close everything."""

@@ -1,8 +1,11 @@
 """The controller's clock: ticks at absolute times, and how late they were."""
 
+from collections import deque
+from collections.abc import Callable
 import logging
 import os
 import time
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +15,8 @@ CATCH_UP_TICKS = 10
 """A host that stalls longer (20 ms) makes the emulated time stand still meanwhile. Own choice:
 shorter than any watchdog, so that a stall of the host never looks like a client's death."""
 _RANGE_US = 20_000
+_IDLE_S = 0.0005
+"""How long a client's clock waits before it looks for requests again. Own choice."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,6 +36,66 @@ def become_real_time(priority: int) -> None:
                   priority)
 
 
+class Clock(Protocol):
+    """Decides when the controller ticks."""
+
+    def wait(self) -> bool:
+        """Wait for the next tick; return whether it came, or only the clients need an answer."""
+        ...
+
+    def summary(self) -> str:
+        """Return one line on how it went."""
+        ...
+
+
+class FreeClock:
+    """Ticks as fast as the processor can: for tests that would wait."""
+
+    def __init__(self) -> None:
+        """Let the first tick be now."""
+        self.ticks = 0
+        self._begin_ns = time.monotonic_ns()
+
+    def wait(self) -> bool:
+        """Return True at once."""
+        self.ticks += 1
+        return True
+
+    def summary(self) -> str:
+        """Return one line: ticks, and how much faster than real time."""
+        elapsed_ns = max(time.monotonic_ns() - self._begin_ns, 1)
+        return (f'{self.ticks} ticks of 2 ms, {self.ticks * TICK_NS / elapsed_ns:.1f} times '
+                'faster than real time')
+
+
+class ClientClock:
+    """Ticks only as often as clients ask at the control socket; answers clients meanwhile."""
+
+    def __init__(self) -> None:
+        """Owe nothing."""
+        self.ticks = 0
+        self._owed: deque[tuple[int, Callable[[], None]]] = deque()
+
+    def ask(self, ticks: int, done: Callable[[], None]) -> None:
+        """Owe so many ticks more; ``done`` is called after the last of them."""
+        before = self._owed[-1][0] if self._owed else self.ticks
+        self._owed.append((before + ticks, done))
+
+    def wait(self) -> bool:
+        """Return True if a tick is owed; else False after a while."""
+        while self._owed and self._owed[0][0] <= self.ticks:
+            self._owed.popleft()[1]()
+        if not self._owed:
+            time.sleep(_IDLE_S)
+            return False
+        self.ticks += 1
+        return True
+
+    def summary(self) -> str:
+        """Return one line: ticks."""
+        return f'{self.ticks} ticks of 2 ms, each asked for'
+
+
 class Pacing:
     """Sleeps to the next tick and counts lateness in whole microseconds."""
 
@@ -42,8 +107,8 @@ class Pacing:
         self._begin_ns = self._next_ns = time.monotonic_ns()
         self._begin_cpu_ns = time.process_time_ns()
 
-    def wait(self) -> None:
-        """Return at the next tick; at once if it is past."""
+    def wait(self) -> bool:
+        """Return True at the next tick; at once if it is past."""
         now_ns = time.monotonic_ns()
         if now_ns < self._next_ns:
             time.sleep((self._next_ns - now_ns) * 1e-9)
@@ -56,6 +121,7 @@ class Pacing:
             self._next_ns += skipped * TICK_NS
         self._next_ns += TICK_NS
         self.ticks += 1
+        return True
 
     def summary(self) -> str:
         """Return one line: ticks, lateness, share of one core used by this process."""

@@ -1,0 +1,98 @@
+"""The command line of the emulator: its options, and what they make of it."""
+
+import argparse
+
+from perl_core.contract import Contract
+from perl_sim.ur_controller.emulator import EmulatorConfig, parse_version
+from perl_sim.ur_controller.fault_file import load_scenario
+from perl_sim.ur_controller.pacing import ClientClock, Clock, FreeClock, Pacing
+
+DESCRIPTION = """\
+Emulate the controller of a UR5e, with a simulated arm behind it: any UR client can talk to it.
+
+Prints "ready ADDRESS" on stdout when all ports listen; ends within a second on SIGTERM or SIGINT
+and then prints its timing on stderr. SIGUSR1 causes a protective stop. On a terminal it shows a
+line with its state. Several controllers run side by side, each at its own address."""
+EPILOG = """\
+While it runs:
+  python -m perl_sim.ur_controller.fault --help    cause faults
+  python -m perl_sim.ur_controller.status --help   show its state
+  python -m perl_sim.ur_controller.view --help     show or record the arm"""
+CLOCKS = {'real': Pacing, 'fast': FreeClock, 'client': ClientClock}
+"""By the name of the option."""
+
+
+def make_clock(name: str) -> Clock:
+    """Return the clock of a name, its first tick now."""
+    return CLOCKS[name]()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog='ur_controller', description=DESCRIPTION, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_robot(made.add_argument_group('the robot'))
+    _add_beginning(made.add_argument_group('how it begins'))
+    _add_process(made.add_argument_group('the process'))
+    return made
+
+
+def _add_robot(group: argparse._ArgumentGroup) -> None:
+    default = EmulatorConfig()
+    group.add_argument('--address', default=default.address,
+                       help=f'IP address of the robot (default {default.address})')
+    group.add_argument('--model', choices=['ur5e'], default='ur5e', help='robot (default ur5e)')
+    group.add_argument('--version', default='5.11.5', metavar='X.Y.Z',
+                       help='PolyScope version to report (default 5.11.5)')
+    group.add_argument('--payload', type=float, default=default.payload_kg, metavar='KG',
+                       help='mass that hangs at the flange, 0 to 5 (default 0)')
+
+
+def _add_beginning(group: argparse._ArgumentGroup) -> None:
+    home = ' '.join(f'{angle:.4f}' for angle in Contract().home_rad)
+    group.add_argument('--initial-joints', type=float, nargs=6, metavar='RAD',
+                       default=EmulatorConfig().initial_joints_rad,
+                       help=f'joint angles (default {home})')
+    group.add_argument('--local-mode', action='store_true',
+                       help='in local mode: no program can be started from outside')
+    group.add_argument('--powered-off', action='store_true',
+                       help='switched off: power on and brake release at the dashboard')
+    group.add_argument('--protective-stop', action='store_true', help='in a protective stop')
+    group.add_argument('--faults', metavar='FILE',
+                       help='scenario: a YAML file of faults and their times')
+
+
+def _add_process(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--clock', choices=sorted(CLOCKS), default='real',
+                       help='real: 500 ticks a second; fast: as many as the processor can; '
+                            'client: only those asked for at the control socket (default real)')
+    group.add_argument('--allow-non-loopback', action='store_true',
+                       help='accept an address that other machines can reach: the emulator '
+                            'obeys everyone')
+    group.add_argument('--priority', type=int, choices=range(100), default=50, metavar='0..99',
+                       help='real-time priority, where permitted; 0: none (default 50)')
+    group.add_argument('--no-status', action='store_true',
+                       help='no line with the state on a terminal')
+    group.add_argument('--log-level', choices=['DEBUG', 'INFO', 'WARNING', 'ERROR'],
+                       default='WARNING', help='what to log on stderr (default WARNING)')
+
+
+def config_from(options: argparse.Namespace) -> EmulatorConfig:
+    """Return what the emulated robot is like.
+
+    Raises:
+        ConfigError: an option says what cannot be.
+    """
+    return EmulatorConfig(
+        address=options.address,
+        version=parse_version(options.version),
+        initial_joints_rad=tuple(options.initial_joints),
+        payload_kg=options.payload,
+        local_mode=options.local_mode,
+        powered_off=options.powered_off,
+        protective_stop=options.protective_stop,
+        scenario=load_scenario(options.faults) if options.faults else (),
+        allow_non_loopback=options.allow_non_loopback,
+    )
