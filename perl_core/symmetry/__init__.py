@@ -1,5 +1,6 @@
 """Groups, representations, and how far a function is from equivariant."""
 
+from perl_core.symmetry.basis import EquivariantBasis, equivariant_basis
 from perl_core.symmetry.building_blocks import (
     from_generators,
     lifted,
@@ -27,12 +28,14 @@ __all__ = [
     'SO2',
     'SO3',
     'Cyclic',
+    'EquivariantBasis',
     'Dihedral',
     'FiniteGroup',
     'Group',
     'Reflection',
     'Representation',
     'equivariance_error',
+    'equivariant_basis',
     'from_generators',
     'group_named',
     'irrep',

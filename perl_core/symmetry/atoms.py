@@ -54,12 +54,12 @@ class Atom:
     @cached_property
     def generators(self) -> torch.Tensor:
         """Images of the group's discrete generators, float64, (count, size, size)."""
-        return self.images(self.group.generators)
+        return self.images(self.group.generators).contiguous()
 
     @cached_property
     def algebra(self) -> torch.Tensor:
         """Images of the basis of the Lie algebra, float64, (dimension, size, size)."""
-        return self.derivative(self.group.algebra)
+        return self.derivative(self.group.algebra).contiguous()
 
 
 def no_derivative(size: int) -> Callable[[torch.Tensor], torch.Tensor]:
