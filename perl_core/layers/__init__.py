@@ -1,12 +1,17 @@
-"""Networks: equivariant, plain and relaxed trunks with the same constructor."""
+"""Layers and networks: plain, equivariant, and what lies between, with the same constructor."""
 
 from typing import Literal
 
 from perl_core.layers.descent import descend, follow
 from perl_core.layers.equivariant import EquivariantTrunk
+from perl_core.layers.expansion import expanded_once
+from perl_core.layers.linear import EquivariantLinear, PlainLinear
 from perl_core.layers.mlp import MLP
+from perl_core.layers.networks import Kind, Network, NetworkShape, network
 from perl_core.layers.plain import PlainTrunk
 from perl_core.layers.relaxed import RelaxedTrunk
+from perl_core.layers.relaxed_linear import RelaxedLinear
+from perl_core.layers.residual_linear import ResidualLinear
 from perl_core.layers.trunk import Trunk, TrunkOutput, TrunkShape, vector_parts
 
 StandardTrunk = Literal['plain', 'relaxed']
@@ -20,15 +25,24 @@ def standard_trunk(name: StandardTrunk) -> type[PlainTrunk] | type[RelaxedTrunk]
 
 __all__ = [
     'MLP',
+    'EquivariantLinear',
     'EquivariantTrunk',
+    'Kind',
+    'Network',
+    'NetworkShape',
+    'PlainLinear',
     'PlainTrunk',
+    'RelaxedLinear',
     'RelaxedTrunk',
+    'ResidualLinear',
     'Trunk',
     'TrunkOutput',
     'TrunkShape',
     'StandardTrunk',
     'descend',
+    'expanded_once',
     'follow',
+    'network',
     'standard_trunk',
     'vector_parts',
 ]

@@ -1,0 +1,121 @@
+"""Linear layers with one constructor, ``Layer(rho_in, rho_out)``: plain and equivariant.
+
+The two that lie between are in ``residual_linear.py`` and ``relaxed_linear.py``.
+"""
+
+import math
+
+from perl_core.layers.closed_forms import maps_between
+from perl_core.layers.expansion import ExpandedLinear, Weights
+from perl_core.symmetry import Representation, trivial
+from perl_core.symmetry.representations import Copies
+import torch
+from torch import nn
+
+
+class PlainLinear(nn.Linear):
+    """An ordinary layer: of the representations only the sizes count."""
+
+    def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
+        """Build the layer with torch's initial weights.
+
+        Args:
+            rho_in: how inputs transform.
+            rho_out: how outputs transform, under the same group.
+        """
+        rho_in.require_group(rho_out)
+        super().__init__(rho_in.size, rho_out.size)
+
+
+class EquivariantLinear(ExpandedLinear):
+    """W rho_in(g) = rho_out(g) W and rho_out(g) b = b for every g of the group.
+
+    W = sum_k Q_k (x) P_k for each pair of atoms: Q_k are the equivariant maps between single
+    copies, the parameters P_k mix copies.
+    """
+
+    def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
+        """Build the layer; its initial weights spread as those of the plain one do.
+
+        Args:
+            rho_in: how inputs transform.
+            rho_out: how outputs transform, under the same group.
+
+        Raises:
+            SymmetryError: the groups differ.
+        """
+        super().__init__()
+        rho_in.require_group(rho_out)
+        self.rho_in, self.rho_out = rho_in, rho_out
+        self.mixing = nn.ParameterDict()
+        one = trivial(rho_in.group).copies[0]
+        for row, target in enumerate(rho_out.copies):
+            for column, source in enumerate(rho_in.copies):
+                self._add(f'{row}_{column}', source, target)
+            self._add(f'{row}_bias', one, target)
+        self._order_in = _order(rho_in)
+        self._order_out = _order(rho_out)
+        self.reset_parameters()
+
+    def _add(self, name: str, source: Copies, target: Copies) -> None:
+        maps = maps_between(source.atom, target.atom)
+        if len(maps):
+            self.constant(f'maps_{name}', maps.flatten(1).T.contiguous())
+            shape = (len(maps), len(target.positions), len(source.positions))
+            self.mixing[name] = nn.Parameter(torch.empty(shape))
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw P uniformly so that W and b have the variance that torch gives to a plain layer."""
+        for row, target in enumerate(self.rho_out.copies):
+            matrices = [
+                self.mixing[f'{row}_{column}'] for column in range(len(self.rho_in.copies))
+                if f'{row}_{column}' in self.mixing
+            ]  # fmt: skip
+            # Each output's weights then have a sum of squares of 1/3, on average.
+            power = sum(p.shape[0] * p.shape[2] for p in matrices) / target.atom.size
+            for parameter in matrices:
+                parameter.uniform_(-1.0, 1.0).div_(math.sqrt(power))
+            if f'{row}_bias' in self.mixing:
+                bias = self.mixing[f'{row}_bias']
+                power = self.rho_in.size * len(bias) / target.atom.size
+                bias.uniform_(-1.0, 1.0).div_(math.sqrt(power))
+
+    def expand(self) -> Weights:
+        """Return W, shape (out, in), and b, shape (out,)."""
+        rows = [
+            torch.cat([
+                self._corner(f'{row}_{column}', source, target)
+                for column, source in enumerate(self.rho_in.copies)
+            ], dim=1)
+            for row, target in enumerate(self.rho_out.copies)
+        ]  # fmt: skip
+        one = trivial(self.rho_in.group).copies[0]
+        bias = torch.cat([
+            self._corner(f'{row}_bias', one, target)[:, 0]
+            for row, target in enumerate(self.rho_out.copies)
+        ])  # fmt: skip
+        matrix = _reordered(_reordered(torch.cat(rows), 0, self._order_out), 1, self._order_in)
+        return Weights(matrix, _reordered(bias, 0, self._order_out))
+
+    def _corner(self, name: str, source: Copies, target: Copies) -> torch.Tensor:
+        """Return the part of W between all copies of two atoms; the component changes slowest."""
+        copies_out, copies_in = len(target.positions), len(source.positions)
+        shape = (target.atom.size * copies_out, source.atom.size * copies_in)
+        if name not in self.mixing:
+            return next(iter(self.mixing.values())).new_zeros(shape)
+        mixing = self.mixing[name]
+        products = getattr(self, f'maps_{name}') @ mixing.flatten(1)
+        sizes = (target.atom.size, source.atom.size, copies_out, copies_in)
+        return products.view(sizes).transpose(1, 2).reshape(shape)
+
+
+def _order(representation: Representation) -> torch.Tensor | None:
+    """Return where each entry stands when components change slowest; None if where it is."""
+    rows = [copies.positions.T.flatten() for copies in representation.copies]
+    order = torch.cat(rows).argsort()
+    return None if torch.equal(order, torch.arange(len(order))) else order
+
+
+def _reordered(values: torch.Tensor, dim: int, order: torch.Tensor | None) -> torch.Tensor:
+    return values if order is None else values.index_select(dim, order.to(values.device))
