@@ -20,7 +20,8 @@ SYMMETRY = (*BASE, 'perl_core.symmetry')
 LAYERS = (*SYMMETRY, 'perl_core.layers')
 PARTS = (
     *LAYERS, 'perl_core.replay', 'perl_core.predictors', 'perl_core.detectors', 'perl_core.gate',
-    'perl_core.critic', 'perl_core.actor',
+    'perl_core.critic', 'perl_core.actor', 'perl_core.detection', 'perl_core.gating',
+    'perl_core.gaussian', 'perl_core.learned_gate', 'perl_core.shared_trunk',
 )  # fmt: skip
 AGENTS = (*PARTS, 'perl_core.agents')
 READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading')
@@ -76,6 +77,8 @@ NEVER = (
     Never('ros2_ws/src/perl_control/*', ('perl_replay', 'perl_bringup')),
     Never('ros2_ws/src/perl_replay/*', ('perl_control', 'perl_safety', 'perl_bringup')),
     Never('*', ('tests', 'sim', 'train', 'evaluate', 'export', 'make_goals', 'conftest')),
+    *(Never(library, ('grid_experiment', 'gridworld', 'gridworld_results'))
+      for library in ('perl_core/*', 'sim/perl_sim/*', 'calibration/*', 'ros2_ws/*')),
     Never('*', ('pickle', 'cPickle', 'cloudpickle', 'dill', 'joblib', 'shelve', 'marshal')),
 )
 
@@ -100,6 +103,7 @@ OWNED = (
         ('ros2_ws/src/perl_replay/perl_replay/bag.py',
          'ros2_ws/src/perl_replay/perl_replay/bag_writer.py'),
     ),
+    Owned(('ray',), ('sim/grid_experiment/backends.py',)),
     # The recorder finds message types by their ROS names; nobody else hides what it imports.
     Owned(('<computed>',), ('ros2_ws/src/perl_replay/perl_replay/recorder_node.py',)),
 )  # fmt: skip
@@ -217,6 +221,8 @@ def test_nothing_unsafe_is_called(root, our_files):
         ('ros2_ws/src/perl_replay/perl_replay/report.py', 'from tests import x'),
         ('perl_core/training.py', 'import pickle'),
         ('perl_core/layers/mlp.py', 'from ..agents import pe_sac'),
+        ('sim/perl_sim/envs/grid_world.py', 'from grid_experiment.plan import Plan'),
+        ('sim/grid_experiment/running.py', 'import ray'),
     ],
 )
 def test_the_tables_forbid(read_imports, path, source):
