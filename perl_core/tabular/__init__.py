@@ -22,6 +22,7 @@ from perl_core.tabular.mdp import (
 )
 from perl_core.tabular.pi_mdp import blend, gated_bellman
 from perl_core.tabular.random_mdp import broken_mdp, random_cyclic_action, random_mdp
+from perl_core.tabular.tied import tie, tied_error_bound, tied_q
 
 __all__ = [
     'FiniteMDP',
@@ -47,6 +48,9 @@ __all__ = [
     'random_mdp',
     'reward_deviation',
     'scattered_obstacles',
+    'tie',
+    'tied_error_bound',
+    'tied_q',
     'transition_deviation',
     'value_iteration',
     'value_limit',

@@ -2,8 +2,9 @@
 
 Over random MDPs with a cyclic group and over grid worlds with quarter turns: the one-step
 Bellman error beside Lemma 1, max |Q*_N - Q*_E| beside Proposition 1, and max |Q*_H - Q*_N| beside
-Corollary 1 for several gates. The last line is JSON. Exit code 1 if a bound is violated, 2 for bad
-input.
+Corollary 1 for several gates; and what is left if an invariant head must share one value among
+all pairs of an orbit at which the gate is closed ('Tied head', perl_core/tabular/tied.py). The
+last line is JSON. Exit code 1 if a bound is violated, 2 for bad input.
 """
 
 import argparse

@@ -15,6 +15,7 @@ from perl_core.tabular.bounds import (
 from perl_core.tabular.group_action import GroupAction, group_average
 from perl_core.tabular.mdp import FiniteMDP, bellman, optimal_q, value_limit
 from perl_core.tabular.pi_mdp import blend
+from perl_core.tabular.tied import tied_error_bound, tied_q
 
 _ROUND_OFF = 1e-9
 """A bound counts as broken where the error exceeds it by this fraction of R_max / (1 - gamma)."""
@@ -64,6 +65,9 @@ def gates_for(
 def compare(true: FiniteMDP, action: GroupAction, rng: np.random.Generator) -> list[Comparison]:
     """Return Lemma 1, Proposition 1 and Corollary 1 of arXiv 2512.00915 with their true errors.
 
+    And, from ``perl_core.tabular.tied``, the error that stays if the equivariant head cannot hold
+    values that are not invariant, with the gate closed and with the oracle gate.
+
     Args:
         true: M_N, (S, A).
         action: the group whose average is M_E.
@@ -78,7 +82,8 @@ def compare(true: FiniteMDP, action: GroupAction, rng: np.random.Generator) -> l
     deltas = [one_step_bound(true, averaged, value_max) for value_max in maxima]
     slack = _ROUND_OFF * max(1.0, value_limit(true))
     return [_lemma_1(true, averaged, q_true, deltas, slack),
-            *_fixed_points(true, averaged, q_true, deltas, slack, rng)]  # fmt: skip
+            *_fixed_points(true, averaged, q_true, deltas, slack, rng),
+            *_tied(true, averaged, action, q_true, slack)]  # fmt: skip
 
 
 def _lemma_1(
@@ -110,6 +115,16 @@ def _fixed_points(
         error = float(np.abs(q_true - optimal_q(blend(true, averaged, gate))).max())
         bounds = [gated_error_bound(delta, gate, discount) for delta in deltas]
         yield _comparison('Corollary 1', name, error, bounds, error - min(bounds), slack)
+
+
+def _tied(
+    true: FiniteMDP, averaged: FiniteMDP, action: GroupAction, q_true: np.ndarray, slack: float
+) -> Iterator[Comparison]:
+    gates = {'closed': np.zeros(true.shape, bool), 'oracle': broken_pairs(true, averaged)}
+    for name, is_open in gates.items():
+        error = float(np.abs(q_true - tied_q(true, action, is_open)).max())
+        bound = tied_error_bound(q_true, action, is_open, true.discount)
+        yield _comparison('Tied head', name, error, [bound] * 3, error - bound, slack)
 
 
 def _comparison(

@@ -15,8 +15,8 @@ def test_it_prints_every_statement_and_ends_in_json(capsys):
     result = json.loads(lines[-1])
     assert (result['seeds'], result['violated']) == ([3], 0)
     by_key = {(row['world'], row['statement'], row['gate']): row for row in result['rows']}
-    # Three random MDPs, two obstacle counts, the stochastic and the penalty world; 7 rows each.
-    assert len(by_key) == len(result['rows']) == 7 * 7
+    # Three random MDPs, two obstacle counts, the stochastic and the penalty world; 9 rows each.
+    assert len(by_key) == len(result['rows']) == 7 * 9
     assert by_key['grid, 4 obstacles', 'Proposition 1', '-']['error'] > 0.01
     assert by_key['grid, 4 obstacles', 'Corollary 1', 'oracle']['error'] < 1e-9
     assert by_key['grid, 0 obstacles', 'Proposition 1', '-']['error'] < 1e-9
