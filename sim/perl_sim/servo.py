@@ -63,6 +63,27 @@ class ServoParameters:
         return self.max_joint_speed_rad_s / self.control_rate_hz
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServoTraits:
+    """What of servoJ is the robot's own and not an argument: what a calibration identifies."""
+
+    delay_ticks: int = 2
+    """Control periods from a target's arrival to its first effect; see ``ServoParameters``."""
+    lookahead_scale: float = 1.0
+    """Factor between the time constant asked for and the real one."""
+
+    def __post_init__(self) -> None:
+        """Refuse traits that no servo can have."""
+        self.parameters(0.03, NOMINAL_GAIN)
+
+    def parameters(self, lookahead_s: float, gain: float) -> ServoParameters:
+        """Return the parameters of a servoJ with these arguments on this robot."""
+        return ServoParameters(
+            lookahead_s=lookahead_s * self.lookahead_scale, gain=gain,
+            delay_ticks=self.delay_ticks,
+        )
+
+
 class ServoReference(NamedTuple):
     """What the drives follow."""
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 import numpy as np
 from perl_core.contract import Contract
 from perl_sim.ur_controller.arm import Arm
+from perl_sim.ur_controller.arm_model import ArmConfig
 from perl_sim.ur_controller.controller import (
     UNLOCK_DELAY_TICKS,
     Controller,
@@ -15,7 +16,6 @@ from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_commands import COMMANDS
 from perl_sim.ur_controller.script_machine import ScriptMachine
 from perl_sim.ur_controller.script_tool_commands import TOOL_COMMANDS
-from perl_sim.ur_controller.tool import Tool
 import pytest
 
 HOME_RAD = np.array(Contract().home_rad)
@@ -29,10 +29,10 @@ class Bench:
 
     def __init__(self, payload_kg=0.0, offset=0):
         self.values = resting_values()
-        self.controller = Controller(Arm(HOME_RAD, payload_kg))
+        self.controller = Controller(Arm(HOME_RAD, ArmConfig(payload_kg=payload_kg)))
         self.arm = self.controller.arm
         self.script = ScriptMachine(
-            self.controller, Tool(), self.values, {**COMMANDS, **TOOL_COMMANDS})
+            self.controller, self.arm.tool, self.values, {**COMMANDS, **TOOL_COMMANDS})
         self.offset = offset
         assert self.controller.start_program('rtde_control')
         self.script.start(offset)

@@ -7,7 +7,8 @@ from perl_core.contract import Contract
 from perl_core.errors import RobotError
 from perl_sim.ur_controller.motions import Reference
 from perl_sim.ur_controller.tool import Tool, pose_from_vector, pose_trans
-from perl_sim.ur_controller.tool_motions import MoveL, SpeedL
+from perl_sim.ur_controller.tool_motions import SpeedL
+from perl_sim.ur_controller.ways import Pace, Travel, tool_leg
 import pytest
 
 HOME_RAD = np.array(Contract().home_rad)
@@ -58,7 +59,8 @@ def test_move_l_keeps_to_its_line_and_arrives():
     tool = Tool()
     start = tool.pose(HOME_RAD)
     target = start + np.array((0.05, 0.1, -0.1, 0.0, 0.0, 0.0))
-    motion, reference = MoveL(tool, target, 0.25, 1.2), Reference(HOME_RAD, np.zeros(6))
+    motion = Travel(tool, [tool_leg(tool, target, Pace(0.25, 1.2))])
+    reference = Reference(HOME_RAD, np.zeros(6))
     direction = (target - start)[:3] / np.linalg.norm((target - start)[:3])
     for _ in range(2000):
         reference = motion.step(reference, 1.0)
@@ -72,7 +74,9 @@ def test_move_l_keeps_to_its_line_and_arrives():
 
 def test_move_l_out_of_reach_says_so():
     target = Tool().pose(HOME_RAD) + np.array((-2.0, 0, 0, 0, 0, 0))
-    motion, reference = MoveL(Tool(), target, 3.0, 50.0), Reference(HOME_RAD, np.zeros(6))
+    tool = Tool()
+    motion = Travel(tool, [tool_leg(tool, target, Pace(3.0, 50.0))])
+    reference = Reference(HOME_RAD, np.zeros(6))
     with pytest.raises(RobotError, match='out of reach'):
         for _ in range(2000):
             reference = motion.step(reference, 1.0)

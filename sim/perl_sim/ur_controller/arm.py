@@ -7,32 +7,34 @@ import mujoco
 import numpy as np
 from perl_core.contract import JOINT_NAMES
 from perl_core.errors import ConfigError, RobotError
-from perl_sim.robots.ur5e import (
-    JOINT_RANGE_RAD,
-    MAX_JOINT_SPEED_RAD_S,
-    drive_command,
-    load_ur5e,
+from perl_sim.robots.ur5e import JOINT_RANGE_RAD, MAX_JOINT_SPEED_RAD_S, drive_command
+from perl_sim.ur_controller.arm_model import (
+    ArmConfig,
+    ArmKinematics,
+    SafetyLimits,
+    build_model,
 )
-from perl_sim.ur_controller.motions import (
-    TICK_S,
-    Hold,
-    Motion,
-    MoveJ,
-    Reference,
-    Servo,
-    Speed,
-    Stop,
-)
+from perl_sim.ur_controller.compliance import Compliance
+from perl_sim.ur_controller.drives import Drives
+from perl_sim.ur_controller.force_sensor import ForceSensor
+from perl_sim.ur_controller.load import Load
+from perl_sim.ur_controller.motions import TICK_S, Hold, Motion, Reference, Servo, Speed, Stop
+from perl_sim.ur_controller.tool import Tool
 
-MAX_SPEED_RAD_S = 1.1 * MAX_JOINT_SPEED_RAD_S
-"""Over-speed begins a tenth above the joint's speed. Own choice."""
+OVERSPEED = 1.1
+"""A stop for too much speed begins a tenth above the limit. Own choice."""
+MAX_SPEED_RAD_S = OVERSPEED * MAX_JOINT_SPEED_RAD_S
+"""Of a joint in the normal mode, unless limited further."""
 DEVIATION_LIMIT_RAD = math.radians(5.0)
 """Reference and measured position differ by less. Source: UR5e data sheet, tolerance of the
 safety function joint position."""
 PROTECTIVE_DECELERATION_RAD_S2 = 20.0
 """Deceleration of a protective stop. Own choice: from full speed to rest in 0.16 s."""
-MAX_PAYLOAD_KG = 5.0
-"""Source: UR5e data sheet."""
+SLIDER_STEP = 0.01
+"""The speed fraction follows the slider by so much a tick. Source: UR's ROS driver ramps speed
+scaling by 0.01 a cycle (hardware_interface.cpp)."""
+MIN_SCALING = 0.01
+"""A motion is never slowed down further than to this by the speed limits. Own choice."""
 HISTORY_TICKS = 500
 """Joint angles kept. Own choice: 1 s."""
 
@@ -40,60 +42,85 @@ HISTORY_TICKS = 500
 class Arm:
     """Six joints that follow one motion at a time."""
 
-    def __init__(self, initial_rad: np.ndarray, payload_kg: float = 0.0) -> None:
+    def __init__(self, initial_rad: np.ndarray, config: ArmConfig | None = None) -> None:
         """Stand still at these joint angles.
 
         Args:
             initial_rad: joint angles, shape (6,).
-            payload_kg: mass at the flange that the arm carries.
+            config: what the arm is like; an ideal one if left out.
 
         Raises:
-            ConfigError: an angle or the mass is outside what the arm can have.
+            ConfigError: an angle is outside what the arm can have.
         """
         initial_rad = np.asarray(initial_rad, dtype=float)
         _require_reachable(initial_rad)
-        if not 0.0 <= payload_kg <= MAX_PAYLOAD_KG:
-            raise ConfigError(f'a UR5e carries 0 to {MAX_PAYLOAD_KG} kg; got {payload_kg!r}')
-        self._model = load_ur5e()
+        self.config = config or ArmConfig()
+        self._model = build_model(self.config)
         self._data = mujoco.MjData(self._model)
-        joints = [self._model.joint(name) for name in JOINT_NAMES]
-        self._position_index = np.array([joint.qposadr[0] for joint in joints])
-        self._velocity_index = np.array([joint.dofadr[0] for joint in joints])
-        self._drive_index = np.array([self._model.actuator(name).id for name in JOINT_NAMES])
-        if payload_kg:
-            self._model.body('payload').mass[0] = payload_kg
-            mujoco.mj_setConst(self._model, self._data)
-        self._data.qpos[self._position_index] = initial_rad
+        self.kinematics = ArmKinematics(self._model)
+        self.tool = Tool(self.kinematics)
+        self.sensor = ForceSensor(self._model, self._data, self.config)
+        self.load = Load(self._model, self._data, self.config, self.sensor)
+        self.drives = Drives(self._model, self._data, self.config)
+        self._data.qpos[:] = initial_rad
         mujoco.mj_forward(self._model, self._data)
-        self.reference = Reference(initial_rad, np.zeros(6))
+        self.reference = self._motion_reference = Reference(initial_rad, np.zeros(6))
         self.reference_acceleration_rad_s2 = np.zeros(6)
         self.motion: Motion = Hold()
+        self.reduced = False
+        self.speed_scaling = 1.0
+        """How far the limits slow a motion down."""
+        self.is_free = False
+        """Whether somebody may guide the arm by hand: freedrive."""
+        self._speed_fraction = 1.0
+        self._compliance: Compliance | None = None
         self._past_rad = deque([initial_rad], maxlen=HISTORY_TICKS)
 
     @property
     def position_rad(self) -> np.ndarray:
         """Measured joint angles [rad], shape (6,)."""
-        return self._data.qpos[self._position_index]
+        return self._data.qpos.copy()
 
     @property
     def velocity_rad_s(self) -> np.ndarray:
         """Measured joint velocities [rad/s], shape (6,)."""
-        return self._data.qvel[self._velocity_index]
+        return self._data.qvel.copy()
+
+    @property
+    def acceleration_rad_s2(self) -> np.ndarray:
+        """Joint accelerations [rad/s^2], shape (6,)."""
+        return self._data.qacc.copy()
 
     @property
     def drive_torque_n_m(self) -> np.ndarray:
         """Torque of the drives beyond weight compensation [Nm], shape (6,)."""
-        return self._data.qfrc_actuator[self._velocity_index]
+        return self._data.qfrc_actuator.copy()
 
     @property
     def torque_n_m(self) -> np.ndarray:
         """Torque of the drives with weight compensation [Nm], shape (6,)."""
-        return self.drive_torque_n_m + self._data.qfrc_gravcomp[self._velocity_index]
+        return (self._data.qfrc_actuator + self._data.qfrc_gravcomp
+                + self.load.compensation_n_m)
+
+    @property
+    def elbow_position_m(self) -> np.ndarray:
+        """Where the elbow is, in ``base``, shape (3,)."""
+        return self._data.body('upper_arm_link').xpos.copy()
+
+    @property
+    def limits(self) -> SafetyLimits:
+        """The safety limits that hold now."""
+        return self.config.reduced_limits if self.reduced else self.config.limits
 
     @property
     def is_steady(self) -> bool:
         """Whether the reference rests and no motion is left to do."""
         return self.motion.done and not self.reference.velocity_rad_s.any()
+
+    def tool_wrench(self) -> np.ndarray:
+        """Return the wrench of the environment on the tool centre point in ``base``, (6,)."""
+        pose, _ = self.tool.pose_and_jacobian(self._data.qpos)
+        return self.sensor.at_tool(pose)
 
     def begin(self, motion: Motion) -> None:
         """Leave the present motion for this one."""
@@ -103,7 +130,8 @@ class Arm:
         """Follow this target; arguments as of servoJ."""
         motion = self.motion
         if not isinstance(motion, Servo) or motion.arguments != (lookahead_s, gain):
-            motion = self.motion = Servo(self.reference, lookahead_s, gain)
+            motion = self.motion = Servo(
+                self._motion_reference, lookahead_s, gain, self.config.servo)
         motion.target_rad = target_rad
 
     def speed_j(self, velocity_rad_s: np.ndarray, acceleration_rad_s2: float) -> None:
@@ -116,71 +144,121 @@ class Arm:
 
     def stop_where_it_is(self, deceleration_rad_s2: float) -> None:
         """Slow down to rest from the measured state, whatever was commanded."""
-        limit_rad_s = MAX_SPEED_RAD_S
-        velocity_rad_s = np.clip(self.velocity_rad_s, -limit_rad_s, limit_rad_s)
+        velocity_rad_s = np.clip(self._data.qvel, -MAX_SPEED_RAD_S, MAX_SPEED_RAD_S)
         self.settle()
-        self.reference = Reference(self.reference.position_rad, velocity_rad_s)
+        self._place(Reference(self.reference.position_rad, velocity_rad_s))
         self.stop_j(deceleration_rad_s2)
 
-    def move_j(
-        self, target_rad: np.ndarray, speed_rad_s: float, acceleration_rad_s2: float
-    ) -> None:
-        """Move to these joint angles and rest there."""
-        self.motion = MoveJ(target_rad, speed_rad_s, acceleration_rad_s2)
+    def give_way(self, compliance: Compliance, *, free: bool = False) -> None:
+        """Give way from now on, over whatever motion goes on.
+
+        Args:
+            compliance: how.
+            free: whether this is freedrive.
+        """
+        self._compliance, self.is_free = compliance, free
+
+    def end_compliance(self) -> None:
+        """Give way no longer: stay where the reference is, and slow down there."""
+        if self._compliance:
+            self._compliance, self.is_free = None, False
+            self.motion = Hold() if self.motion.done else self.motion
+            self._place(self.reference)
+
+    @property
+    def compliance(self) -> Compliance | None:
+        """How the arm gives way now, or None."""
+        return self._compliance
 
     def past_position_rad(self, ticks: int) -> np.ndarray:
         """Return the joint angles some ticks ago, or the oldest that are kept."""
         return self._past_rad[min(max(ticks, 0), len(self._past_rad) - 1)]
 
-    def compensate_payload(self, declared_kg: float) -> None:
-        """Carry the weight of a payload that the client declared; the drives bear the rest."""
-        body = self._model.body('payload')
-        self._model.body_gravcomp[body.id] = declared_kg / body.mass[0]
-
     def settle(self) -> None:
         """Rest where the arm is: forget reference and motion, so that nothing jumps."""
-        position_rad = np.clip(self.position_rad, -JOINT_RANGE_RAD, JOINT_RANGE_RAD)
-        self.reference = Reference(position_rad, np.zeros(6))
+        position_rad = np.clip(self._data.qpos, -JOINT_RANGE_RAD, JOINT_RANGE_RAD)
+        self._place(Reference(position_rad, np.zeros(6)))
         self.motion = Hold()
 
-    def step(self, speed_fraction: float = 1.0) -> str | None:
+    def step(self, slider: float = 1.0) -> str | None:
         """Advance one tick.
 
         Args:
-            speed_fraction: speed slider, 0 to 1.
+            slider: speed slider, 0 to 1.
 
         Returns:
             What calls for a protective stop, or None.
         """
         before_rad_s = self.reference.velocity_rad_s
-        failure = self._advance_reference(speed_fraction)
-        change_rad_s = self.reference.velocity_rad_s - before_rad_s
-        self.reference_acceleration_rad_s2 = change_rad_s / TICK_S
-        self._data.ctrl[self._drive_index] = drive_command(*self.reference)
+        failure = self._advance_reference(slider)
+        self.reference_acceleration_rad_s2 = (
+            self.reference.velocity_rad_s - before_rad_s) / TICK_S
+        self.load.act()
+        if not self.drives.act(drive_command(*self.reference)):
+            # While torques are commanded, the reference is where the arm is.
+            self.settle()
         mujoco.mj_step(self._model, self._data)
-        self._past_rad.appendleft(self.position_rad)
+        self.sensor.feel()
+        self._past_rad.appendleft(self._data.qpos.copy())
         return failure or self._violation()
 
-    def _advance_reference(self, speed_fraction: float) -> str | None:
+    def _place(self, reference: Reference) -> None:
+        self.reference = self._motion_reference = reference
+
+    def _advance_reference(self, slider: float) -> str | None:
+        change = slider - self._speed_fraction
+        self._speed_fraction += min(max(change, -SLIDER_STEP), SLIDER_STEP)
+        fraction = self._speed_fraction * self.speed_scaling
         try:
-            following = self.motion.step(self.reference, speed_fraction)
+            following = self.motion.step(self._motion_reference, fraction)
         except RobotError as error:
             return str(error)
-        speed_rad_s = np.abs(following.velocity_rad_s)
-        worst = int(speed_rad_s.argmax())
-        # Written so that a speed that is no number is refused, too.
-        if not speed_rad_s[worst] <= MAX_SPEED_RAD_S:
-            return (f'commanded speed of {JOINT_NAMES[worst]}: {speed_rad_s[worst]:.4f} rad/s, '
-                    f'at most {MAX_SPEED_RAD_S:.4f}')
-        self.reference = following
+        reason = self._judge_speed(following)
+        if reason:
+            return reason
+        self._motion_reference = following
+        if self._compliance is None:
+            self.reference = following
+        else:
+            self.reference = self._compliance.step(
+                self.reference, following.velocity_rad_s, self.tool_wrench(),
+                self.limits.joint_speed_rad_s,
+            )
         return None
 
+    def _judge_speed(self, following: Reference) -> str | None:
+        limits = self.limits
+        speed_rad_s = np.abs(following.velocity_rad_s)
+        worst = int(speed_rad_s.argmax())
+        excess, what = speed_rad_s[worst] / limits.joint_speed_rad_s, JOINT_NAMES[worst]
+        if limits.tool_speed_m_s < math.inf:
+            _, speed = self.tool.pose_and_speed(*following)
+            tool_excess = float(np.linalg.norm(speed[:3])) / limits.tool_speed_m_s
+            if tool_excess > excess:
+                excess, what = tool_excess, 'the tool'
+        if self.motion.scalable:
+            self._scale(excess)
+        else:
+            self.speed_scaling = 1.0
+        # Written so that a speed that is no number is refused, too.
+        if not excess <= OVERSPEED:
+            return f'commanded speed of {what}: {excess:.3f} of its limit, at most {OVERSPEED}'
+        return None
+
+    def _scale(self, excess: float) -> None:
+        """Slow a motion down, or let it go faster again, so that it keeps to the limits."""
+        if excess > 1.0 or self.speed_scaling < 1.0:
+            wished = self.speed_scaling / max(excess, 1e-3)
+            eased = self.speed_scaling + SLIDER_STEP
+            self.speed_scaling = min(max(min(wished, eased), MIN_SCALING), 1.0)
+
     def _violation(self) -> str | None:
-        position_rad, velocity_rad_s = self.position_rad, self.velocity_rad_s
+        position_rad, velocity_rad_s = self._data.qpos, self._data.qvel
+        limits = self.limits
         checks = (
-            ('joint limit', np.abs(self.reference.position_rad), JOINT_RANGE_RAD, 'rad'),
-            ('joint speed', np.abs(velocity_rad_s),
-             MAX_SPEED_RAD_S, 'rad/s'),
+            ('joint limit', np.abs(self.reference.position_rad), limits.joint_range_rad, 'rad'),
+            ('joint speed', np.abs(velocity_rad_s), OVERSPEED * limits.joint_speed_rad_s,
+             'rad/s'),
             ('position deviation', np.abs(self.reference.position_rad - position_rad),
              DEVIATION_LIMIT_RAD, 'rad'),
         )
@@ -189,18 +267,31 @@ class Arm:
             if not amounts[worst] <= limit:
                 return (f'{name} of {JOINT_NAMES[worst]}: {amounts[worst]:.4f} {unit}, '
                         f'at most {limit:.4f}')
+        if self.sensor.contact_force_n > limits.force_n:
+            return (f'collision: {self.sensor.contact_force_n:.0f} N, '
+                    f'at most {limits.force_n:.0f}')
+        return self._passed_plane()
+
+    def _passed_plane(self) -> str | None:
+        if not self.config.planes:
+            return None
+        position_m = self.tool.pose(self.reference.position_rad)[:3]
+        for plane in self.config.planes:
+            excess_m = plane.excess_m(position_m)
+            if excess_m > 0.0:
+                return (f'safety plane: the tool is {excess_m:.4f} m beyond the plane '
+                        f'{plane.normal_base}, {plane.offset_m}')
         return None
 
 
-
-def target_violation(target_rad: np.ndarray) -> str | None:
+def target_violation(target_rad: np.ndarray, limit_rad: float = JOINT_RANGE_RAD) -> str | None:
     """Return why these joint angles are no target, or None."""
     if not np.isfinite(target_rad).all():
         return f'a target that is not finite: {target_rad.tolist()}'
     worst = int(np.abs(target_rad).argmax())
-    if abs(target_rad[worst]) > JOINT_RANGE_RAD:
+    if abs(target_rad[worst]) > limit_rad:
         return (f'a target beyond the joint limit: {JOINT_NAMES[worst]} '
-                f'{target_rad[worst]:.4f} rad, at most {JOINT_RANGE_RAD:.4f}')
+                f'{target_rad[worst]:.4f} rad, at most {limit_rad:.4f}')
     return None
 
 

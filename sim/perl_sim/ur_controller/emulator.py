@@ -16,6 +16,7 @@ from perl_sim.ur_controller import (
     script_server,
 )
 from perl_sim.ur_controller.arm import Arm
+from perl_sim.ur_controller.arm_model import ArmConfig
 from perl_sim.ur_controller.control_requests import control_requests, step_request
 from perl_sim.ur_controller.control_server import ControlSession
 from perl_sim.ur_controller.controller import Controller, RobotMode
@@ -32,7 +33,6 @@ from perl_sim.ur_controller.script_commands import COMMANDS
 from perl_sim.ur_controller.script_machine import ScriptMachine
 from perl_sim.ur_controller.script_server import Program, ScriptSession
 from perl_sim.ur_controller.script_tool_commands import TOOL_COMMANDS
-from perl_sim.ur_controller.tool import Tool
 
 BUILD_NUMBER = 1234
 """Fourth part of a version that is given with three. Own choice."""
@@ -107,10 +107,10 @@ class Emulator:
         self._values = resting_values()
         self._requested_stop = ''
         self.controller = Controller(
-            Arm(np.array(config.initial_joints_rad), config.payload_kg),
+            Arm(np.array(config.initial_joints_rad), ArmConfig(payload_kg=config.payload_kg)),
             local_mode=config.local_mode,
         )
-        self._tool = Tool()
+        self._tool = self.controller.arm.tool
         self._script = ScriptMachine(
             self.controller, self._tool, self._values, {**COMMANDS, **TOOL_COMMANDS}
         )
@@ -156,6 +156,7 @@ class Emulator:
         self._network.poll()
         self._schedule.step()
         self.controller.tick += 1
+        self.controller.step()
         if self._requested_stop:
             self.controller.protective_stop(self._requested_stop)
             self._requested_stop = ''

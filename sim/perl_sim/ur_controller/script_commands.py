@@ -7,7 +7,8 @@ cannot take is answered by a protective stop, as on the robot.
 import logging
 
 import numpy as np
-from perl_sim.ur_controller.arm import MAX_PAYLOAD_KG, target_violation
+from perl_sim.ur_controller.arm import target_violation
+from perl_sim.ur_controller.arm_model import MAX_PAYLOAD_KG
 from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.script_machine import (
     Command,
@@ -15,13 +16,12 @@ from perl_sim.ur_controller.script_machine import (
     ScriptError,
     ScriptMachine,
 )
+from perl_sim.ur_controller.ways import Leg, Pace, Travel, joint_leg
 
 LOOKAHEAD_RANGE_S = (0.03, 0.2)
 """Source: UR script manual, servoj."""
 GAIN_RANGE = (100.0, 2000.0)
 """Source: UR script manual, servoj."""
-MIN_SPEED_RAD_S = 0.001
-"""Own choice: a slower moveJ is taken as this, so that every motion ends."""
 MAX_DECELERATION_RAD_S2 = 40.0
 """Source: ur_rtde's limit of joint accelerations."""
 WATCHDOG_RANGE_HZ = (0.01, 500.0)
@@ -58,16 +58,27 @@ def servo_arguments(script: ScriptMachine) -> tuple[float, float]:
 
 def move_to_joints(script: ScriptMachine, target_rad: np.ndarray) -> None:
     """Do moveJ with the speed, acceleration and asynchronous flag in the registers."""
-    registers = script.registers
     require_target(target_rad)
-    require_finite(registers.vector(6, 2))
-    speed_rad_s = max(registers.double(6), MIN_SPEED_RAD_S)
-    acceleration_rad_s2 = registers.double(7)
     script.waypoint_rad = target_rad
-    script.move(
-        lambda: script.arm.move_j(target_rad, speed_rad_s, acceleration_rad_s2),
-        asynchronous=bool(registers.integer(1)),
-    )
+    travel(script, joint_leg(target_rad, pace_in_registers(script)))
+
+
+def pace_in_registers(script: ScriptMachine) -> Pace:
+    """Return the speed and acceleration of moveJ and moveL."""
+    speed, acceleration = script.registers.vector(6, 2).tolist()
+    require_finite(np.array((speed, acceleration)))
+    return Pace(speed, acceleration)
+
+
+def travel(script: ScriptMachine, leg: Leg) -> None:
+    """Go one way, with the asynchronous flag in the registers."""
+    motion = Travel(script.tool, [leg])
+
+    def begin() -> None:
+        motion.again()
+        script.arm.begin(motion)
+
+    script.move(begin, asynchronous=script.registers.integer(1) == 1)
 
 
 def _move_j(script: ScriptMachine) -> None:
@@ -125,7 +136,7 @@ def _set_payload(script: ScriptMachine) -> None:
         raise ScriptError(f'a UR5e carries 0 to {MAX_PAYLOAD_KG} kg; setPayload says {mass_kg}')
     script.values['payload'] = (mass_kg,)
     script.values['payload_cog'] = tuple(centre_m)
-    script.arm.compensate_payload(mass_kg)
+    script.arm.load.declare(mass_kg, np.array(centre_m))
 
 
 def _set_tcp(script: ScriptMachine) -> None:

@@ -3,16 +3,16 @@
 import numpy as np
 from perl_sim.ur_controller.script_commands import (
     move_to_joints,
+    pace_in_registers,
     require_finite,
     require_target,
     servo_arguments,
+    travel,
 )
 from perl_sim.ur_controller.script_machine import Command, ScriptError, ScriptMachine
 from perl_sim.ur_controller.tool import pose_trans
-from perl_sim.ur_controller.tool_motions import MoveL, SpeedL
-
-MIN_SPEED_M_S = 0.0005
-"""Own choice: a slower moveL is taken as this, so that every motion ends."""
+from perl_sim.ur_controller.tool_motions import SpeedL
+from perl_sim.ur_controller.ways import tool_leg
 
 
 def _solve(script: ScriptMachine, pose: np.ndarray, near_rad: np.ndarray) -> np.ndarray:
@@ -35,15 +35,9 @@ def _move_j_to_pose(script: ScriptMachine) -> None:
 
 
 def _move_l_to(script: ScriptMachine, pose: np.ndarray) -> None:
-    registers, tool, arm = script.registers, script.tool, script.arm
-    speed_m_s = max(registers.double(6), MIN_SPEED_M_S)
-    acceleration_m_s2 = registers.double(7)
-    require_finite(np.array((speed_m_s, acceleration_m_s2)))
-    _solve(script, pose, arm.reference.position_rad)
-    script.move(
-        lambda: arm.begin(MoveL(tool, pose, speed_m_s, acceleration_m_s2)),
-        asynchronous=bool(registers.integer(1)),
-    )
+    pace = pace_in_registers(script)
+    script.waypoint_rad = _solve(script, pose, script.arm.reference.position_rad)
+    travel(script, tool_leg(script.tool, pose, pace))
 
 
 def _move_l(script: ScriptMachine) -> None:
@@ -106,7 +100,7 @@ TOOL_COMMANDS = {
     36: Command('isPoseWithinSafetyLimits', _has_inverse),
     39: Command('poseTrans', _pose_trans),
     46: Command('getInverseKinematics(x)', _inverse),
-    60: Command('getInverseKinematicsHasSolution(x, qnear)', _has_inverse_near),
-    61: Command('getInverseKinematicsHasSolution(x)', _has_inverse),
+    60: Command('getInverseKinematicsHasSolution(x)', _has_inverse),
+    61: Command('getInverseKinematicsHasSolution(x, qnear)', _has_inverse_near),
 }
 """What is emulated of them, by command word (ur_rtde rtde.h)."""

@@ -7,6 +7,7 @@ import numpy as np
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.rotation import rotation_from_vector, vector_from_rotation
 from perl_sim.robots.ur5e import JOINT_RANGE_RAD
+from perl_sim.ur_controller.arm_model import ArmKinematics
 
 MAX_STOP_RAD_S2 = 40.0
 """A stop asked for at the tool never slows a joint harder. Source: ur_rtde's limit of joint
@@ -42,9 +43,13 @@ def pose_trans(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 class Tool:
     """The tool centre point of one arm."""
 
-    def __init__(self) -> None:
-        """Mount nothing: the tool centre point is the flange."""
-        self._kinematics = Kinematics()
+    def __init__(self, kinematics: ArmKinematics | Kinematics | None = None) -> None:
+        """Mount nothing: the tool centre point is the flange.
+
+        Args:
+            kinematics: of the arm; those of a nominal UR5e if left out.
+        """
+        self._kinematics = kinematics or Kinematics()
         self.offset = np.zeros(6)
         self._offset = pose_from_vector(self.offset)
 
@@ -84,12 +89,18 @@ class Tool:
         rotation = flange.rotation @ self._offset.rotation
         return Pose(flange.position_m + arm_m, rotation), jacobian
 
-    def joints_for(self, target: np.ndarray, near_rad: np.ndarray) -> np.ndarray | None:
+    def joints_for(
+        self,
+        target: np.ndarray,
+        near_rad: np.ndarray,
+        tolerance: tuple[float, float] = (POSE_TOLERANCE, POSE_TOLERANCE),
+    ) -> np.ndarray | None:
         """Return joint angles that bring the tool centre point to a pose, or None.
 
         Args:
             target: pose, shape (6,).
             near_rad: joint angles from which the search begins, shape (6,).
+            tolerance: largest error of position [m] and of rotation [rad].
         """
         goal, joints_rad = pose_from_vector(target), np.array(near_rad, dtype=float)
         for _ in range(MAX_ITERATIONS):
@@ -98,7 +109,7 @@ class Tool:
                 goal.position_m - pose.position_m,
                 vector_from_rotation(goal.rotation @ pose.rotation.T),
             ))
-            if np.abs(error).max() < POSE_TOLERANCE:
+            if np.abs(error[:3]).max() < tolerance[0] and np.abs(error[3:]).max() < tolerance[1]:
                 return joints_rad if np.abs(joints_rad).max() <= JOINT_RANGE_RAD else None
             joints_rad = joints_rad + _bounded_step(jacobian, error)
         return None
