@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import dataclasses
+from functools import partial
 import gc
 import ipaddress
 import logging
@@ -13,10 +14,10 @@ from perl_sim.ur_controller import (
     control_server,
     dashboard_server,
     rtde_server,
-    script_server,
 )
 from perl_sim.ur_controller.arm import Arm
 from perl_sim.ur_controller.arm_model import ArmConfig
+from perl_sim.ur_controller.client_interfaces import INTERFACES, ClientInterfaces
 from perl_sim.ur_controller.control_requests import control_requests, step_request
 from perl_sim.ur_controller.control_server import ControlSession
 from perl_sim.ur_controller.controller import Controller, RobotMode
@@ -24,14 +25,15 @@ from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
 from perl_sim.ur_controller.fault_kinds import Robot
 from perl_sim.ur_controller.fault_schedule import Fault, FaultSchedule
 from perl_sim.ur_controller.faults import Faults
-from perl_sim.ur_controller.measurements import apply_inputs, measure
+from perl_sim.ur_controller.inputs import apply_inputs
+from perl_sim.ur_controller.measurements import Measurements
 from perl_sim.ur_controller.network import Network
 from perl_sim.ur_controller.pacing import Clock
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_commands import COMMANDS
 from perl_sim.ur_controller.script_machine import ScriptMachine
-from perl_sim.ur_controller.script_server import Program, ScriptSession
+from perl_sim.ur_controller.script_server import Program
 from perl_sim.ur_controller.script_tool_commands import TOOL_COMMANDS
 
 BUILD_NUMBER = 1234
@@ -120,7 +122,11 @@ class Emulator:
             self.controller.power(RobotMode.POWER_OFF)
         if config.protective_stop:
             self.controller.protective_stop('asked for at start')
-        measure(self._values, self.controller, self._tool)
+        self._measurements = Measurements(self._values, self.controller, self._tool)
+        self._interfaces = ClientInterfaces(
+            self._values, config.version, self.controller.arm.config.dh_parameters,
+            self._run_program,
+        )
         self._network = self._listen(config)
         robot = Robot(faults=self.faults, network=self._network, controller=self.controller)
         self._schedule = FaultSchedule(robot, config.scenario)
@@ -165,11 +171,18 @@ class Emulator:
         violation = self.controller.arm.step(self._values['target_speed_fraction'][0])
         if violation:
             self.controller.protective_stop(violation)
-        measure(self._values, self.controller, self._tool)
-        if self.faults.falsifies:
-            self.faults.falsify(self._values)
-        self._rtde.publish(self.controller.tick)
+        self._publish(self.controller.tick)
         self._network.tick()
+
+    def _publish(self, tick: int) -> None:
+        self._measurements.update(self._rtde.wanted, self._interfaces.wanted(tick))
+        reported = self._values
+        if self.faults.falsifies:
+            # A copy: scripts see the truth, and a bias is not added to itself.
+            reported = dict(reported)
+            self.faults.falsify(reported)
+        self._rtde.publish(tick, reported)
+        self._interfaces.publish(tick, reported)
 
     def _run_program(self, program: Program) -> None:
         if self.faults.loses_programs:
@@ -201,8 +214,8 @@ class Emulator:
             (rtde_server.PORT, 'RTDE', self._rtde.accept),
             (dashboard_server.PORT, 'dashboard',
              lambda connection: DashboardSession(connection, dashboard)),
-            (script_server.PORT, 'script',
-             lambda connection: ScriptSession(connection, self._run_program)),
+            *((interface.port, interface.name, partial(self._interfaces.accept, interface))
+              for interface in INTERFACES),
         )
         for port, service, accept in services:
             try:

@@ -20,6 +20,14 @@ SEND_BUFFER_BYTES = 65536
 reads recent data."""
 QUEUE_LIMIT_BYTES = 1 << 20
 """Replies waiting for one client; beyond it the client is dropped."""
+READ_BYTES = 16384
+"""Read from one connection in one tick: what it asks for never holds up the others. Own choice:
+three ticks for the longest script of ur_rtde."""
+MAX_CLIENTS = 64
+"""Connections to one service; beyond it a new one is closed. Own choice: far more than a robot
+has, and it bounds what a flood of connections can cost."""
+ACCEPTS_PER_TICK = 32
+"""Own choice, for the same reason."""
 _NO_LINGER = struct.pack('ii', 1, 0)
 """struct linger (socket(7)): closing discards what waits and resets the connection."""
 
@@ -51,9 +59,16 @@ class Connection:
         self.impairment: Impairment | None = None
         """What a fault makes wrong with this connection."""
         self.closing = False
+        self.may_lag = False
+        """Whether a client that never reads stays connected."""
         self.stalled_ticks = 0
         self._queue = bytearray()
         self._newest = b''
+
+    @property
+    def lags(self) -> bool:
+        """Whether the client has not yet taken what it was sent."""
+        return bool(self._queue)
 
     def send(self, data: bytes) -> None:
         """Send these bytes, now or later, in order."""
@@ -115,7 +130,8 @@ class Connection:
             return
         self.stalled_ticks += 1
         self.flush()
-        if self.stalled_ticks > STALL_LIMIT_TICKS or len(self._queue) > QUEUE_LIMIT_BYTES:
+        stalled = self.stalled_ticks > STALL_LIMIT_TICKS and not self.may_lag
+        if stalled or len(self._queue) > QUEUE_LIMIT_BYTES:
             _LOG.warning('%s does not read; its connection is closed', self.name)
             self.closing = True
 
@@ -148,7 +164,7 @@ class Network:
             OSError: the port is taken, or the address is not one of this machine's.
         """
         family = socket.AF_INET6 if ':' in self._address else socket.AF_INET
-        listener = socket.create_server((self._address, port), family=family, backlog=16)
+        listener = socket.create_server((self._address, port), family=family, backlog=128)
         self.serve(listener, service, accept)
 
     def serve(
@@ -176,7 +192,7 @@ class Network:
             if isinstance(key.data, Connection):
                 self._read(key.data)
             else:
-                self._accept(*key.data)
+                self._accept_all(*key.data)
 
     def abandon(self, connection: Connection) -> None:
         """Make a connection half-open: the client believes in it, nothing goes in or out."""
@@ -208,25 +224,37 @@ class Network:
             listener.close()
         self._selector.close()
 
-    def _accept(
+    def _accept_all(
         self, listener: socket.socket, service: str, accept: Callable[[Connection], Handler]
     ) -> None:
-        try:
-            sock, peer = listener.accept()
-        except OSError:
-            return  # The client gave up before it was served.
+        for _ in range(ACCEPTS_PER_TICK):
+            try:
+                sock, peer = listener.accept()
+            except OSError:
+                return  # Nobody is left, or the client gave up before it was served.
+            if sum(each.service == service for each in self._connections) >= MAX_CLIENTS:
+                _LOG.warning('%s has %d clients: another one is turned away', service,
+                             MAX_CLIENTS)
+                sock.close()
+                continue
+            self._accept(sock, ':'.join(map(str, peer[:2])) or 'here', service, accept)
+
+    def _accept(
+        self, sock: socket.socket, peer: str, service: str,
+        accept: Callable[[Connection], Handler],
+    ) -> None:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        connection = Connection(sock, service, ':'.join(map(str, peer[:2])) or 'here')
+        connection = Connection(sock, service, peer)
         self.on_connected(connection)
         self._connections[connection] = accept(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
 
     def _read(self, connection: Connection) -> None:
         try:
-            data = connection.socket.recv(65536)
+            data = connection.socket.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError:

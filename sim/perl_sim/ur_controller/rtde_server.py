@@ -65,10 +65,15 @@ class RtdeServer:
         self.sessions.append(session)
         return session
 
-    def publish(self, tick: int) -> None:
-        """Send every client its data package, if one is due."""
+    def publish(self, tick: int, values: Values) -> None:
+        """Send every client its data package, if one is due.
+
+        Args:
+            tick: of the controller.
+            values: to report.
+        """
         for session in self.sessions:
-            session.publish(tick)
+            session.publish(tick, values)
         self.written.clear()
 
     def layout(self, names: tuple[str, ...], types: list[str]) -> OutputLayout:
@@ -127,10 +132,10 @@ class Session:
         self._server.sessions.remove(self)
         self._server.recipes_changed()
 
-    def publish(self, tick: int) -> None:
+    def publish(self, tick: int, values: Values) -> None:
         """Send the data package, if one is due at this tick."""
         if self._started and self.layout is not None and self._rate.is_due(tick):
-            self._connection.send_newest(self.layout.package(tick, self._server.values))
+            self._connection.send_newest(self.layout.package(tick, values))
 
     def _reply(self, package_type: PackageType, payload: bytes) -> None:
         self._connection.send(frame(package_type, payload))
