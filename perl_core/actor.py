@@ -1,16 +1,14 @@
-"""The policy: a Gaussian for each action vector, squashed radially, in two branches.
-
-The element-wise tanh of ordinary SAC is not equivariant. Here a 3-vector u becomes
-a = tanh(|u|) u / |u|, whose Jacobian has log|det| = log(1 - tanh^2|u|) + 2 log(tanh|u| / |u|), and
-each vector has one standard deviation, an invariant.
-"""
+"""The policy in two branches, joined by the gate, and how it learns."""
 
 from collections.abc import Callable
+import dataclasses
 import math
 from typing import NamedTuple
 
 from perl_core.contract import Contract
-from perl_core.gate import Gate, select_by_gate
+from perl_core.gate import Gate
+from perl_core.gating import select_by_gate
+from perl_core.gaussian import Gaussian, fuse, sample_action, squash
 from perl_core.layers import (
     EquivariantTrunk,
     StandardTrunk,
@@ -20,45 +18,14 @@ from perl_core.layers import (
     standard_trunk,
     vector_parts,
 )
-from perl_core.layers.trunk import norms
 from perl_core.replay import Batch
+from perl_core.shared_trunk import SharedTrunk
 from perl_core.symmetry import group_named
 import torch
 from torch import nn
 
 _SMALLEST_STD = 0.01
 _LARGEST_STD = 2.0
-
-
-class Gaussian(NamedTuple):
-    """Distribution of the action vectors before the squash."""
-
-    mean: torch.Tensor
-    """Shape (batch, vectors, 3)."""
-    std: torch.Tensor
-    """Shape (batch, vectors, 1): one for each vector."""
-
-
-class Sample(NamedTuple):
-    """Actions and how likely they were."""
-
-    action: torch.Tensor
-    """Shape (batch, 3 * vectors)."""
-    log_probability: torch.Tensor
-    """Shape (batch,), density of the squashed action."""
-
-
-def squash(vectors: torch.Tensor) -> torch.Tensor:
-    """Return tanh(|u|) u / |u| for vectors of shape (..., 3)."""
-    length = norms(vectors).unsqueeze(-1)
-    return vectors * (length.tanh() / length)
-
-
-def squash_log_determinant(vectors: torch.Tensor) -> torch.Tensor:
-    """Return log|det| of the squash's Jacobian at vectors of shape (..., 3), stably."""
-    length = norms(vectors)
-    log_derivative = 2.0 * (math.log(2.0) - length - nn.functional.softplus(-2.0 * length))
-    return log_derivative + 2.0 * (length.tanh() / length).log()
 
 
 class ActorBranch(nn.Module):
@@ -81,51 +48,73 @@ class ActorBranch(nn.Module):
 
 
 class Actor(nn.Module):
-    """Both branches.
+    """Both branches, and the product of experts pi_E^(1-lambda) pi_N^lambda.
 
-    The product of experts pi_E^(1-lambda) pi_N^lambda at lambda in {0, 1} is one of the two, so
-    each sample runs through one branch only.
+    With a hard gate the product is one of the two, so each sample runs through one branch only.
     """
 
     def __init__(
-        self, contract: Contract, width: int, depth: int, standard: StandardTrunk
+        self,
+        contract: Contract,
+        shape: TrunkShape,
+        standard: StandardTrunk,
+        share_trunk: bool = False,
     ) -> None:
-        """Build two trunks of the same size that share nothing."""
+        """Build two trunks of the same size that share nothing, unless asked to.
+
+        Args:
+            contract: what is seen and said, and the group.
+            shape: hidden layers of each trunk.
+            standard: network of the standard branch.
+            share_trunk: the standard branch goes on from the equivariant trunk's features.
+        """
         super().__init__()
         count = sum(part.size for part in contract.action) // 3
-        shape = TrunkShape(
-            vectors=count, scalars=count, width=width, depth=depth, last_layer_scale=0.01
-        )
+        shape = dataclasses.replace(shape, vectors=count, scalars=count, last_layer_scale=0.01)
         group, seen = group_named(contract.group), vector_parts(contract.observation)
-        self.equivariant = ActorBranch(EquivariantTrunk(seen, group, shape))
-        self.standard = ActorBranch(standard_trunk(standard)(contract.observation, group, shape))
         self._vector_size = sum(part.size for part in seen)
+        if share_trunk:
+            trunk = SharedTrunk(contract.observation, group, shape, standard)
+            first, second = trunk.equivariant, trunk
+        else:
+            first = EquivariantTrunk(seen, group, shape)
+            second = standard_trunk(standard)(contract.observation, group, shape)
+        self.equivariant, self.standard = ActorBranch(first), ActorBranch(second)
 
-    def forward(self, observation: torch.Tensor, is_open: torch.Tensor) -> Gaussian:
-        """Return the distribution of the branch that the gate chooses, row by row."""
-        packed = select_by_gate(
-            is_open,
-            lambda seen: self.equivariant.distribution(seen[:, : self._vector_size]),
-            self.standard.distribution,
-            observation,
-        )
-        return Gaussian(packed[..., :3], packed[..., 3:])
+    def forward(self, observation: torch.Tensor, weight: torch.Tensor) -> Gaussian:
+        """Return the policy's distribution.
+
+        Args:
+            observation: shape (batch, observation size).
+            weight: lambda(s), shape (batch,); bool runs each row through its branch, float runs
+                every row through both.
+        """
+        if weight.dtype == torch.bool:
+            return _unpack(select_by_gate(weight, self._closed, self._open, observation))
+        return fuse(_unpack(self._closed(observation)), _unpack(self._open(observation)), weight)
+
+    def _closed(self, observation: torch.Tensor) -> torch.Tensor:
+        return self.equivariant.distribution(observation[:, : self._vector_size])
+
+    def _open(self, observation: torch.Tensor) -> torch.Tensor:
+        return self.standard.distribution(observation)
 
 
-def sample_action(policy: Gaussian, generator: torch.Generator) -> Sample:
-    """Draw actions by reparametrisation."""
-    noise = torch.randn(
-        policy.mean.shape, generator=generator, dtype=policy.mean.dtype, device=policy.mean.device
-    )
-    vectors = policy.mean + policy.std * noise
-    log_normal = -0.5 * noise.square() - policy.std.log() - 0.5 * math.log(2.0 * math.pi)
-    log_probability = log_normal.sum(dim=(-1, -2)) - squash_log_determinant(vectors).sum(-1)
-    return Sample(squash(vectors).flatten(1), log_probability)
+def _unpack(packed: torch.Tensor) -> Gaussian:
+    return Gaussian(packed[..., :-1], packed[..., -1:])
 
 
-def action_of(policy: Gaussian) -> torch.Tensor:
-    """Return the deterministic action: the squashed mean."""
-    return squash(policy.mean).flatten(1)
+class MixedPolicy(nn.Module):
+    """The deterministic action of both branches mixed by a soft gate, as exported."""
+
+    def __init__(self, actor: Actor, gate: Gate) -> None:
+        """Wrap both."""
+        super().__init__()
+        self.actor, self.gate = actor, gate
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        """Return the squashed mean, shape (batch, 3 * vectors)."""
+        return squash(self.actor(observation, self.gate.of_state(observation)).mean).flatten(1)
 
 
 QFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -170,7 +159,7 @@ def update_actor(
     Returns:
         What to log, and the log-probabilities for the temperature's update, shape (batch,).
     """
-    chosen = parts.gate.of_state(batch.observation)
+    chosen = parts.gate.of_state(batch.observation, generator)
     policy = parts.actor(batch.observation, parts.gate.practised(chosen, generator))
     action, log_probability = sample_action(policy, generator)
     value = parts.smallest_q(batch.observation, action)

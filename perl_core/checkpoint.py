@@ -16,7 +16,6 @@ from typing import Any, Literal, NamedTuple
 from perl_core.agents.pe_sac import PESAC, PESACConfig
 from perl_core.contract import Contract
 from perl_core.errors import CheckpointError, ConfigError
-from perl_core.gate import GateConfig
 from perl_core.replay import Replay
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -167,16 +166,24 @@ def agent_config_from_dict(data: dict[str, Any]) -> PESACConfig:
     """Return the configuration that ``dataclasses.asdict`` described.
 
     Raises:
-        ConfigError: a field is unknown or missing.
+        ConfigError: a field is unknown or missing, or has a value without meaning.
     """
-    known = {field.name for field in dataclasses.fields(PESACConfig)}
-    if set(data) != known:
+    return _config_from_dict(PESACConfig, data, 'agent')
+
+
+def _config_from_dict(kind: Any, data: dict[str, Any], path: str) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if not isinstance(data, dict) or set(data) != set(fields):
+        came = set(data) if isinstance(data, dict) else set()
         raise ConfigError(
-            f'an agent has the fields {sorted(known)}; missing: {sorted(known - set(data))}, '
-            f'unknown: {sorted(set(data) - known)}'
+            f'{path} has the fields {sorted(fields)}; missing: {sorted(set(fields) - came)}, '
+            f'unknown: {sorted(came - set(fields))}'
         )
-    values: dict[str, Any] = {**data, 'gate': GateConfig(**data['gate'])}
-    return PESACConfig(**values)
+    values = dict(data)
+    for name, field in fields.items():
+        if dataclasses.is_dataclass(field.default_factory):
+            values[name] = _config_from_dict(field.default_factory, data[name], f'{path}.{name}')
+    return kind(**values)
 
 
 def learning_state(agent: PESAC) -> dict[str, torch.Tensor]:

@@ -1,14 +1,16 @@
 """The value of actions: twin critics in each branch, mixed by the gate.
 
-Q = (1 - lambda) Q_E + lambda Q_N with lambda in {0, 1} under stop-gradient: each transition
+Q = (1 - lambda) Q_E + lambda Q_N with lambda under stop-gradient. With a hard gate each transition
 trains, and costs, one branch only.
 """
 
 from collections.abc import Callable
+import dataclasses
 from typing import NamedTuple
 
 from perl_core.contract import Contract
-from perl_core.gate import Gate, select_by_gate
+from perl_core.gate import Gate
+from perl_core.gating import mix_by_gate, select_by_gate
 from perl_core.layers import (
     EquivariantTrunk,
     StandardTrunk,
@@ -18,6 +20,7 @@ from perl_core.layers import (
     vector_parts,
 )
 from perl_core.replay import Batch
+from perl_core.shared_trunk import SharedTrunk
 from perl_core.symmetry import group_named
 import torch
 from torch import nn
@@ -27,16 +30,31 @@ class Critic(nn.Module):
     """Twin critics, both branches; the equivariant one is invariant."""
 
     def __init__(
-        self, contract: Contract, width: int, depth: int, standard: StandardTrunk
+        self,
+        contract: Contract,
+        shape: TrunkShape,
+        standard: StandardTrunk,
+        share_trunk: bool = False,
     ) -> None:
-        """Build twins for each branch; the branches share nothing."""
+        """Build twins for each branch; the branches share nothing, unless asked to.
+
+        Args:
+            contract: what is seen and said, and the group.
+            shape: hidden layers of each trunk.
+            standard: network of the standard branch.
+            share_trunk: the standard branch goes on from the equivariant trunk's features.
+        """
         super().__init__()
-        shape = TrunkShape(scalars=1, width=width, depth=depth, members=2)
+        shape = dataclasses.replace(shape, scalars=1, members=2)
         group, seen = group_named(contract.group), vector_parts(contract.observation)
         self._vector_size = sum(part.size for part in seen)
-        self.equivariant = EquivariantTrunk((*seen, *contract.action), group, shape)
         everything = (*contract.observation, *contract.action)
-        self.standard = standard_trunk(standard)(everything, group, shape)
+        if share_trunk:
+            self.standard = SharedTrunk(everything, group, shape, standard)
+            self.equivariant = self.standard.equivariant
+        else:
+            self.equivariant = EquivariantTrunk((*seen, *contract.action), group, shape)
+            self.standard = standard_trunk(standard)(everything, group, shape)
 
     def of_equivariant(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """Return Q_E, shape (batch, 2), of observations from which only the vectors are used."""
@@ -48,12 +66,20 @@ class Critic(nn.Module):
         return self.standard(torch.cat((observation, action), dim=1)).scalars
 
     def forward(
-        self, observation: torch.Tensor, action: torch.Tensor, is_open: torch.Tensor
+        self, observation: torch.Tensor, action: torch.Tensor, weight: torch.Tensor
     ) -> torch.Tensor:
-        """Return the twin values of the branch that the gate chooses, shape (batch, 2)."""
-        return select_by_gate(
-            is_open, self.of_equivariant, self.of_standard, observation, action
-        )
+        """Return the twin values, shape (batch, 2).
+
+        Args:
+            observation: shape (batch, observation size).
+            action: shape (batch, action size).
+            weight: lambda(s, a), shape (batch,); bool runs each row through its branch, float
+                runs every row through both.
+        """
+        branches, inputs = (self.of_equivariant, self.of_standard), (observation, action)
+        if weight.dtype == torch.bool:
+            return select_by_gate(weight, *branches, *inputs)
+        return mix_by_gate(weight, *(branch(*inputs) for branch in branches))
 
 
 NextValue = Callable[[torch.Tensor], torch.Tensor]
@@ -89,9 +115,9 @@ def update_critic(
     with torch.no_grad():
         future = (1.0 - batch.terminated) * parts.next_value(batch.next_observation)
         target = (parts.reward_scale * batch.reward + parts.discount * future).unsqueeze(1)
-        chosen = parts.gate.of_action(batch.observation, batch.action)
-        is_open = parts.gate.practised(chosen, generator)
-    values = parts.critic(batch.observation, batch.action, is_open)
+        chosen = parts.gate.of_action(batch.observation, batch.action, generator)
+        weight = parts.gate.practised(chosen, generator)
+    values = parts.critic(batch.observation, batch.action, weight)
     loss = (values - target).square().sum(1).mean()
     norm = descend(parts.optimiser, loss, parts.max_gradient_norm)
     return {

@@ -58,7 +58,8 @@ def add_to_moments(moments: Moments, values: torch.Tensor) -> Moments:
 
 def z_score_labels(moments: Moments, values: torch.Tensor, kappa: float) -> torch.Tensor:
     """Return 1 where the z-score of a value is above kappa, else 0, float, shape (batch,)."""
-    threshold = moments.mean + kappa * moments.std
+    # The last term is for the rounding of the mean, when all values are alike.
+    threshold = moments.mean + kappa * moments.std + 1e-9 * moments.mean.abs()
     return (values.to(threshold.dtype) > threshold).to(values.dtype)
 
 

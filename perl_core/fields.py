@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 import math
 import re
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
-from perl_core.errors import PerlError
+from perl_core.errors import ConfigError, PerlError
 
 _SHA256 = re.compile('[0-9a-f]{64}')
 
@@ -99,6 +99,19 @@ class Fields:
     def child(self, name: str, known: Iterable[str]) -> 'Fields':
         """Return the fields of a mapping within this one."""
         return Fields(self._data[name], f'{self._source}: {name}', known, self._error)
+
+
+def require_choice(name: str, value: object, choices: object) -> None:
+    """Raise ConfigError unless ``value`` is one of those that a Literal allows.
+
+    Args:
+        name: of the field, for the message.
+        value: that came.
+        choices: the Literal.
+    """
+    known = get_args(choices)
+    if value not in known:
+        raise ConfigError(f'{name} must be one of {list(known)}; got {value!r}')
 
 
 def _is_number(value: object) -> bool:

@@ -1,7 +1,8 @@
 """The mathematics of the gate, as functions of tensors; no state, no networks.
 
 lambda in [0, 1] is the weight of the standard branch: Q = (1 - lambda) Q_E + lambda Q_N and
-pi proportional to pi_E^(1 - lambda) pi_N^lambda. A hard gate is bool, a soft one float. but ``select_by_gate`` (whose shapes depend on the data) runs under ``torch.func.vmap``.
+pi proportional to pi_E^(1 - lambda) pi_N^lambda. A hard gate is bool, a soft one is float. All but
+``select_by_gate``, whose shapes depend on the data, runs under ``torch.func.vmap``.
 """
 
 from collections.abc import Callable
@@ -83,8 +84,9 @@ def expectile_loss(
         target: lambda(s, a) at actions taken, shape (batch,).
         expectile: tau; near 1 it asks for the largest of the targets.
     """
-    weight = torch.where(target > value, expectile, 1.0 - expectile)
-    return (weight * (target - value).square()).mean()
+    difference = target - value
+    weight = (expectile - (difference < 0).to(difference.dtype)).abs()
+    return (weight * difference.square()).mean()
 
 
 def expectile_of(values: torch.Tensor, expectile: float) -> torch.Tensor:

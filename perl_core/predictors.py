@@ -1,8 +1,12 @@
 """One-step predictors, equivariant and free: where they disagree, the symmetry is broken."""
 
-from typing import NamedTuple
+import dataclasses
+from typing import Literal, NamedTuple
 
 from perl_core.contract import Contract, scales
+from perl_core.detection import Comparison
+from perl_core.errors import ConfigError
+from perl_core.fields import require_choice
 from perl_core.layers import EquivariantTrunk, PlainTrunk, TrunkShape, descend, vector_parts
 from perl_core.replay import Batch
 from perl_core.symmetry import group_named
@@ -16,19 +20,48 @@ class Prediction(NamedTuple):
     vectors: torch.Tensor
     """Shape (batch, vectors, 3)."""
     reward: torch.Tensor
-    """Shape (batch, 1)."""
+    """Shape (batch, 1), or (batch, 0) without a reward head."""
+
+
+Distance = Literal['norm', 'square']
+"""Of two predictions of a vector: |x - y|, or its square, which weighs large breaks more."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictorConfig:
+    """Both one-step predictors."""
+
+    width: int = 128
+    """Units in each hidden layer."""
+    depth: int = 2
+    """Hidden layers."""
+    reward_head: bool = True
+    """Predict the reward too: the only way to find a break that is in the reward alone."""
+    distance: Distance = 'norm'
+    """D of the disagreement d(s, a) = D(P_E, P_N); errors are always norms."""
+
+    def __post_init__(self) -> None:
+        """Refuse values without meaning."""
+        require_choice('predictors.distance', self.distance, Distance)
+        if min(self.width, self.depth) < 1:
+            raise ConfigError(
+                f'predictors need a width and depth of at least 1; got {self.width}, {self.depth}'
+            )
 
 
 class Predictors(nn.Module):
     """Both predictors, and the size of a typical step, by which targets are divided."""
 
-    def __init__(self, contract: Contract, width: int, depth: int) -> None:
+    def __init__(self, contract: Contract, config: PredictorConfig) -> None:
         """Build two trunks of the same size that share nothing."""
         super().__init__()
+        self.config = config
         seen, group = vector_parts(contract.observation), group_named(contract.group)
         self._vector_size = sum(part.size for part in seen)
         count = self._vector_size // 3
-        shape = TrunkShape(vectors=count, scalars=1, width=width, depth=depth)
+        shape = TrunkShape(
+            vectors=count, scalars=int(config.reward_head), width=config.width, depth=config.depth
+        )
         self.equivariant = EquivariantTrunk((*seen, *contract.action), group, shape)
         self.standard = PlainTrunk((*contract.observation, *contract.action), group, shape)
         self.register_buffer(
@@ -55,7 +88,8 @@ class Predictors(nn.Module):
         vectors = (change * self.inverse_scale).unflatten(1, (-1, 3))
         typical = self.mean_square.sqrt() + 1e-6
         reward = (batch.reward - self.reward_mean) / typical[-1]
-        return Prediction(vectors / typical[:-1, None], reward.unsqueeze(1))
+        heads = int(self.config.reward_head)
+        return Prediction(vectors / typical[:-1, None], reward.unsqueeze(1)[:, :heads])
 
     @torch.no_grad()
     def observe(self, batch: Batch) -> None:
@@ -82,14 +116,25 @@ def errors(prediction: Prediction, target: Prediction) -> torch.Tensor:
     return torch.cat((vectors, reward), dim=1).mean(1)
 
 
-def disagreement(first: Prediction, second: Prediction) -> torch.Tensor:
-    """Return d(s, a), the distance between two predictions in typical steps, shape (batch,)."""
-    return errors(first, second)
+def disagreement(
+    first: Prediction, second: Prediction, distance: Distance = 'norm'
+) -> torch.Tensor:
+    """Return d(s, a), how far apart two predictions are, shape (batch,).
+
+    Args:
+        first: of a batch.
+        second: of the same batch.
+        distance: 'norm' gives the mean distance in typical steps, 'square' the mean square.
+    """
+    if distance == 'norm':
+        return errors(first, second)
+    vectors = (first.vectors - second.vectors).square().sum(-1)
+    return torch.cat((vectors, (first.reward - second.reward).square()), dim=1).mean(1)
 
 
 def update_predictors(
     predictors: Predictors, optimiser: torch.optim.Optimizer, batch: Batch, max_norm: float
-) -> tuple[dict[str, float], 'Comparison']:
+) -> tuple[dict[str, float], Comparison]:
     """Take one step on the part of the batch that is not held out.
 
     Returns:
@@ -102,7 +147,7 @@ def update_predictors(
     shown = ~batch.held_out
     loss = ((error_equivariant + error_standard) * shown).sum() / shown.sum().clamp_min(1)
     comparison = Comparison(
-        disagreement(equivariant, standard).detach(),
+        disagreement(equivariant, standard, predictors.config.distance).detach(),
         (error_equivariant - error_standard).detach(),
     )
     descend(optimiser, loss, max_norm)
@@ -114,15 +159,6 @@ def update_predictors(
         'predictors/disagreement': comparison.disagreement.mean().item(),
     }
     return info, comparison
-
-
-class Comparison(NamedTuple):
-    """How the two predictors did on a batch, before they learned from it."""
-
-    disagreement: torch.Tensor
-    """Shape (batch,), in typical steps."""
-    excess_error: torch.Tensor
-    """Error of the equivariant predictor minus that of the free one, shape (batch,)."""
 
 
 def _mean(values: torch.Tensor, mask: torch.Tensor, count: torch.Tensor) -> float:

@@ -18,6 +18,7 @@ from perl_core.evaluation import (
     evaluate,
     summarise,
 )
+from perl_core.gaussian import random_actions
 from perl_core.replay import Replay
 from perl_core.run_log import RunLog
 import torch
@@ -180,7 +181,7 @@ class Trainer:
     def _collect(self, env: gymnasium.Env, observation: np.ndarray) -> np.ndarray:
         seen = torch.from_numpy(observation)
         if self.step < self.config.random_steps:
-            action = self._random_action()
+            action = random_actions((1, self.replay.action_size // 3, 3), self._random)[0]
         else:
             action = self.agent.act(seen.unsqueeze(0), explore=True).squeeze(0)
         following, reward, terminated, truncated, _ = env.step(action.numpy())
@@ -188,12 +189,6 @@ class Trainer:
             seen, action, float(reward), torch.from_numpy(following), bool(terminated)
         )
         return env.reset()[0] if terminated or truncated else following
-
-    def _random_action(self) -> torch.Tensor:
-        """Return vectors of uniform direction and length: the group turns none into another."""
-        vectors = torch.randn(self.replay.action_size // 3, 3, generator=self._random)
-        lengths = torch.rand(len(vectors), 1, generator=self._random)
-        return (torch.nn.functional.normalize(vectors, dim=1) * lengths).flatten()
 
     def _require_finite(self, info: dict[str, float]) -> None:
         bad = [name for name, value in info.items() if not math.isfinite(value)]

@@ -1,18 +1,15 @@
 from perl_core.contract import Contract
-from perl_core.detectors import LossDifferenceDetector, WelfordDetector
-from perl_core.gate import FixedGate, GateConfig, LearnedGate, select_by_gate, update_state_gate
-from perl_core.predictors import Comparison
+from perl_core.detection import Comparison
+from perl_core.detectors import WelfordDetector
+from perl_core.errors import ConfigError
+from perl_core.gate import FixedGate, GateModule
+from perl_core.gating import binary_expectile, sampled_max_share
+from perl_core.learned_gate import GateConfig, LearnedGate, update_action_gate, update_state_gate
 from perl_core.replay import Batch
 import pytest
 import torch
 
 CONTRACT = Contract()
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
 
 
 def make_batch(count=128):
@@ -32,63 +29,30 @@ def broken_in(batch):
     return batch.observation[:, 27] > 0.3
 
 
-@pytest.mark.parametrize('share', [0.0, 0.3, 1.0])
-def test_selection_is_the_convex_combination(share):
-    is_open, inputs = torch.rand(32) < share, torch.randn(32, 4)
-    calls = []
-
-    def branch(sign):
-        def run(rows):
-            calls.append(len(rows))
-            return sign * rows
-
-        return run
-
-    chosen = select_by_gate(is_open, branch(1.0), branch(-1.0), inputs)
-    weight = is_open.float().unsqueeze(1)
-    assert torch.equal(chosen, (1 - weight) * inputs - weight * inputs)
-    assert sum(calls) == 32
+def gate_of(**fields):
+    return LearnedGate(CONTRACT, GateConfig(width=32, **fields), WelfordDetector(1.0))
 
 
-def test_welford_agrees_with_the_whole_sample():
-    detector, values = WelfordDetector(kappa=2.0), []
-    for _ in range(7):
-        part = torch.rand(33) ** 2
-        values.append(part)
-        detector.update(make_batch(33), Comparison(part, part))
-    whole = torch.cat(values).double()
-    assert float(detector.mean) == pytest.approx(float(whole.mean()))
-    labels = detector.labels(make_batch(3), Comparison(torch.tensor([0.0, 0.5, 9.0]), None))
-    threshold = whole.mean() + 2.0 * whole.std(correction=0)
-    assert labels.tolist() == [0.0, float(threshold < 0.5), 1.0]
+def with_gate_on_first_joint_speed(gate, sharpness=50.0):
+    """Make lambda(s, a) open where the first entry of the action is positive."""
+
+    class Stub(torch.nn.Module):
+        def forward(self, inputs):
+            from perl_core.layers import TrunkOutput
+
+            return TrunkOutput(inputs[:, :0], sharpness * inputs[:, 39:40])
+
+    gate.target_gate = Stub()
+    gate.updates += 1_000_000
+    return gate
 
 
-def test_loss_difference_finds_a_local_break_and_nothing_else():
-    detector = LossDifferenceDetector(CONTRACT, width=32, kappa=1.0, tolerance=0.05)
-    for _ in range(600):
+@pytest.mark.parametrize('state', ['expectile', 'sampled_max'])
+def test_gate_stays_closed_while_warming_up_then_opens_where_the_break_is(state):
+    gate = gate_of(warm_up_updates=100, rate=0.05, learning_rate=3e-3, state=state)
+    for index in range(700):
         batch = make_batch()
-        detector.update(batch, comparison_where(broken_in(batch)))
-    batch = make_batch(1000)
-    labels = detector.labels(batch, None).bool()
-    clear = (batch.observation[:, 27] - 0.3).abs() > 0.15
-    assert (labels == broken_in(batch))[clear].float().mean() > 0.9
-
-
-def test_loss_difference_stays_closed_on_noise():
-    detector = LossDifferenceDetector(CONTRACT, width=32, kappa=1.0, tolerance=0.05)
-    for _ in range(300):
-        excess = 0.3 * torch.randn(128)
-        detector.update(make_batch(), Comparison(excess.abs(), excess))
-    assert detector.labels(make_batch(1000), None).mean() == 0.0
-
-
-def test_gate_stays_closed_while_warming_up_then_opens_where_the_break_is():
-    config = GateConfig(width=32, warm_up_updates=300, rate=0.05, learning_rate=3e-3)
-    detector = LossDifferenceDetector(CONTRACT, width=32, kappa=1.0, tolerance=0.05)
-    gate = LearnedGate(CONTRACT, config, detector)
-    for index in range(1000):
-        batch = make_batch()
-        assert index < 300 or gate.is_warm
+        assert index < 100 or gate.is_warm
         if not gate.is_warm:
             assert not gate.of_state(batch.observation).any()
             assert not gate.of_action(batch.observation, batch.action).any()
@@ -101,26 +65,101 @@ def test_gate_stays_closed_while_warming_up_then_opens_where_the_break_is():
         assert (is_open == broken_in(batch))[clear].float().mean() > 0.8
 
 
-def test_prior_is_the_first_probability():
-    gate = LearnedGate(CONTRACT, GateConfig(prior=0.05), WelfordDetector(2.0))
-    probability = gate.probability(make_batch().observation).mean().item()
-    assert probability == pytest.approx(0.05, abs=0.01)
+@pytest.mark.parametrize('state', ['expectile', 'sampled_max'])
+def test_prior_is_the_first_probability(state):
+    probability = gate_of(prior=0.05, state=state).probability(make_batch().observation)
+    assert probability.mean().item() == pytest.approx(0.05, abs=0.012)
+
+
+def test_target_gate_follows_slowly():
+    gate = gate_of(rate=0.1, warm_up_updates=1, learning_rate=1e-2)
+    before = [parameter.clone() for parameter in gate.target_gate.parameters()]
+    batch = make_batch()
+    gate.update(batch, comparison_where(broken_in(batch)))
+    sources = gate.action_gate.parameters()
+    for old, new, source in zip(before, gate.target_gate.parameters(), sources, strict=True):
+        assert torch.allclose(new, old + 0.1 * (source - old), atol=1e-7)
 
 
 @pytest.mark.parametrize(('share', 'opens'), [(0.05, False), (0.2, True)])
 def test_state_gate_is_the_expectile(share, opens):
     # tau = 0.9 opens where at least a tenth of the actions is broken.
-    gate = LearnedGate(CONTRACT, GateConfig(width=16, learning_rate=1e-2), WelfordDetector(2.0))
-    batch = make_batch(400)
-    broken = torch.arange(400) % 20 < 20 * share
-    gate.of_action = lambda observation, action: broken
-    batch = batch._replace(observation=torch.zeros(400, 39))
+    gate = gate_of(learning_rate=1e-2, expectile=0.9)
+    broken = (torch.arange(400) % 20 < 20 * share).float()
+    gate.expectile_target = lambda batch: broken
+    batch = make_batch(400)._replace(observation=torch.zeros(400, 39))
     for _ in range(300):
-        update_state_gate(gate, batch, expectile=0.9)
+        update_state_gate(gate, batch)
     value = gate.probability(batch.observation)[0].item()
-    expected = 0.9 * share / (0.9 * share + 0.1 * (1 - share))
-    assert value == pytest.approx(expected, abs=0.03)
+    assert value == pytest.approx(binary_expectile(share, 0.9), abs=0.03)
     assert (value > 0.5) == opens
+
+
+def test_state_gate_learns_zeros_and_ones_of_a_threshold_and_probabilities_of_the_others():
+    batch = make_batch()
+    for kind in ('threshold', 'draw', 'soft'):
+        gate = with_gate_on_first_joint_speed(gate_of(kind=kind), sharpness=3.0)
+        expected = (3.0 * batch.action[:, 0]).sigmoid()
+        if kind == 'threshold':
+            expected = (expected > 0.5).float()
+        assert torch.allclose(gate.expectile_target(batch), expected)
+
+
+@pytest.mark.parametrize('count', [1, 4, 8])
+def test_sampled_max_opens_as_often_as_stated(count):
+    # The first entry of an action is positive for half of all actions.
+    gate = gate_of(state='sampled_max', sampled_actions=count)
+    with_gate_on_first_joint_speed(gate)
+    generator = torch.Generator().manual_seed(0)
+    observation = torch.zeros(4000, 39)
+    is_open = gate.of_state(observation, generator)
+    assert is_open.float().mean().item() == pytest.approx(
+        sampled_max_share(0.5, count), abs=0.03
+    )
+    repeated = gate.of_state(observation)
+    assert torch.equal(repeated, gate.of_state(observation))
+    assert torch.equal(repeated, gate.probability(observation) > 0.5)
+
+
+def test_kinds_of_gate_on_the_same_probabilities():
+    batch, generator = make_batch(4000), torch.Generator().manual_seed(0)
+    answers = {}
+    for kind in ('threshold', 'draw', 'soft'):
+        gate = with_gate_on_first_joint_speed(gate_of(kind=kind), sharpness=2.0)
+        answers[kind] = gate.of_action(batch.observation, batch.action, generator)
+        deterministic = gate.of_action(batch.observation, batch.action)
+        assert torch.equal(deterministic, gate.of_action(batch.observation, batch.action))
+    probability = (2.0 * batch.action[:, 0]).sigmoid()
+    assert torch.allclose(answers['soft'], probability)
+    assert torch.equal(answers['threshold'], probability > 0.5)
+    assert answers['draw'].dtype == torch.bool
+    likely = probability > 0.6
+    expected = probability[likely].mean().item()
+    assert answers['draw'][likely].float().mean().item() == pytest.approx(expected, abs=0.05)
+    assert not torch.equal(answers['draw'], answers['threshold'])
+
+
+@pytest.mark.parametrize('kind', ['threshold', 'draw', 'soft'])
+def test_practice_teaches_the_standard_branch_behind_a_closed_gate(kind):
+    gate, generator = gate_of(kind=kind, practice_share=0.25), torch.Generator().manual_seed(0)
+    batch = make_batch(4000)
+    closed = gate.of_action(batch.observation, batch.action)
+    weight = gate.practised(closed, generator)
+    assert weight.dtype == closed.dtype == (torch.float32 if kind == 'soft' else torch.bool)
+    assert closed.float().sum() == 0.0
+    assert weight.float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert torch.equal(gate_of(practice_share=0.0).practised(closed, generator), closed)
+
+
+def test_gate_networks_have_optimisers_of_their_own():
+    gate, batch = gate_of(), make_batch()
+    before = {name: value.clone() for name, value in gate.named_parameters()}
+    update_action_gate(gate, batch, broken_in(batch).float())
+    changed = {n for n, value in gate.named_parameters() if not torch.equal(value, before[n])}
+    assert changed
+    assert all(name.startswith('action_gate.') for name in changed)
+    assert set(gate.optimisers()) == {'action_gate', 'state_gate'}
+    assert set(gate_of(state='sampled_max').optimisers()) == {'action_gate'}
 
 
 @pytest.mark.parametrize('is_open', [False, True])
@@ -128,4 +167,19 @@ def test_fixed_gate_never_moves(is_open):
     gate, batch = FixedGate(is_open), make_batch(4)
     assert gate.of_state(batch.observation).tolist() == [is_open] * 4
     assert gate.of_action(batch.observation, batch.action).tolist() == [is_open] * 4
-    assert gate.probability(batch.observation).tolist() == [float(is_open)] * 4
+    assert GateModule(gate)(batch.observation).tolist() == [float(is_open)] * 4
+
+
+@pytest.mark.parametrize(
+    ('fields', 'message'),
+    [
+        ({'kind': 'hard'}, r"gate.kind must be one of \['threshold', 'draw', 'soft'\]; got 'hard"),
+        ({'state': 'max'}, r"gate.state must be one of \['expectile', 'sampled_max'\]"),
+        ({'sampled_actions': 0}, 'gate.sampled_actions must be at least 1; got 0'),
+        ({'prior': 0.0}, 'gate.prior must be between 0 and 1'),
+        ({'expectile': 1.0}, 'gate.expectile must be between 0 and 1'),
+    ],
+)
+def test_config_refuses_values_without_meaning(fields, message):
+    with pytest.raises(ConfigError, match=message):
+        GateConfig(**fields)

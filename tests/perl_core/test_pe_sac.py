@@ -1,11 +1,16 @@
 import dataclasses
+import json
+from unittest import mock
 
-from perl_core.actor import squash_log_determinant
 from perl_core.agents.pe_sac import PESAC, PESACConfig
+from perl_core.checkpoint import agent_config_from_dict, learning_state, load_learning_state
 from perl_core.contract import ACTION, OBSERVATION
+from perl_core.detectors import DetectorConfig
 from perl_core.errors import ConfigError
-from perl_core.gate import GateConfig
+from perl_core.gaussian import squash_log_determinant
 from perl_core.layers import vector_parts
+from perl_core.learned_gate import GateConfig, LearnedGate
+from perl_core.predictors import PredictorConfig
 from perl_core.symmetry import (
     SO3,
     Representation,
@@ -19,7 +24,8 @@ import torch
 
 SMALL = PESACConfig(
     width=16,
-    predictor_width=16,
+    predictors=PredictorConfig(width=16),
+    detector=DetectorConfig(width=16),
     symmetry_every=1,
     gate=GateConfig(width=16, warm_up_updates=3),
     standard_trunk='plain',
@@ -112,15 +118,119 @@ def test_only_the_chosen_branch_learns(contract, make_batch):
     assert not any('.standard.' in name for name in changed)
 
 
-@pytest.mark.parametrize('detector', ['loss_difference', 'welford'])
-@pytest.mark.parametrize('trunk', ['plain', 'relaxed'])
-def test_every_part_learns_and_stays_finite(contract, make_batch, detector, trunk):
-    config = dataclasses.replace(SMALL, detector=detector, standard_trunk=trunk)
-    agent = PESAC(config, contract, seed=0)
-    for _ in range(6):
+def variant(**fields):
+    """Return the small configuration with some fields changed; a dict changes some of a part."""
+    parts = {
+        name: dataclasses.replace(getattr(SMALL, name), **value)
+        for name, value in fields.items()
+        if isinstance(value, dict)
+    }
+    return dataclasses.replace(SMALL, **(fields | parts))
+
+
+VARIANTS = {
+    'paper': variant(detector={'kind': 'welford'}, gate={'kind': 'draw'}),
+    'relaxed': variant(standard_trunk='relaxed'),
+    'soft': variant(gate={'kind': 'soft'}),
+    'sampled_max_4': variant(gate={'state': 'sampled_max', 'sampled_actions': 4}),
+    'no_reward_head': variant(predictors={'reward_head': False}),
+    'square': variant(predictors={'distance': 'square'}, detector={'kind': 'welford'}),
+    'ensemble': variant(detector={'bound': 'mean', 'members': 3}),
+    'shared_critic': variant(share_critic_trunk=True),
+    'shared_actor': variant(share_actor_trunk=True),
+    'shared_relaxed_soft': variant(
+        share_actor_trunk=True, share_critic_trunk=True, standard_trunk='relaxed',
+        gate={'kind': 'soft', 'state': 'sampled_max'},
+    ),
+}  # fmt: skip
+
+
+def opened(agent):
+    """Open the gate at about half of all states, by hand."""
+    with torch.no_grad():
+        for network in (agent.gate.action_gate, agent.gate.target_gate, agent.gate.state_gate):
+            if network is not None:
+                network.mlps.set_last_bias(0.0)
+                network.mlps[0][-1].weight.normal_()
+    return agent
+
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_every_variant_learns_resumes_and_decides_as_it_is_exported(contract, make_batch, name):
+    agent = opened(PESAC(VARIANTS[name], contract, seed=0))
+    for _ in range(5):
         info = agent.update(make_batch())
     assert {'predictors/loss', 'gate/action_loss', 'critic/loss', 'actor/loss'} <= set(info)
     assert all(torch.tensor(value).isfinite() for value in info.values())
+    again = PESAC(VARIANTS[name], contract, seed=9)
+    load_learning_state(again, learning_state(agent))
+    batch = make_batch()
+    assert agent.update(batch) == again.update(batch)
+    modules, observation = agent.export_modules(), batch.observation
+    standard, gate = modules['actor_standard'](observation), modules['gate'](observation)
+    equivariant = modules['actor_equivariant'](observation[:, :15])
+    chosen = torch.where((gate > 0.5).unsqueeze(1), standard, equivariant)
+    assert torch.allclose(agent.act(observation, explore=False), chosen, atol=1e-5)
+    config = agent_config_from_dict(json.loads(json.dumps(dataclasses.asdict(agent.config))))
+    assert config == agent.config
+
+
+class Densely:
+    """A hard gate whose answers are floats: both branches then run on every row."""
+
+    def __init__(self, gate):
+        self.gate = gate
+
+    def __getattr__(self, name):
+        return getattr(self.gate, name)
+
+    def of_action(self, *arguments):
+        return self.gate.of_action(*arguments).float()
+
+    def of_state(self, *arguments):
+        return self.gate.of_state(*arguments).float()
+
+
+@pytest.mark.parametrize('name', ['paper', 'relaxed', 'sampled_max_4', 'shared_critic'])
+def test_an_update_of_split_batches_is_that_of_dense_ones(contract, make_batch, name):
+    config = dataclasses.replace(VARIANTS[name], learning_rate=1e-3)
+    split, dense = (opened(PESAC(config, contract, seed=1)) for _ in range(2))
+    load_learning_state(dense, learning_state(split))
+    for agent in (split, dense):
+        agent.gate.updates += 1000
+    del dense._modules['gate']
+    dense.gate = Densely(split.gate)
+    batch = make_batch(128)
+    split_state = split.generator.get_state()
+    shares = []
+    for agent in (split, dense):
+        agent.generator.set_state(split_state)
+        with mock.patch.object(LearnedGate, 'update', lambda *_: {}):
+            info = agent.update(batch)
+        shares.append(info)
+    assert 0.1 < shares[0]['critic/gate_share'] < 0.9
+    for key, value in shares[0].items():
+        assert value == pytest.approx(shares[1][key], rel=1e-5, abs=1e-6), key
+    for part in ('actor', 'critic'):
+        pairs = zip(
+            getattr(split, part).parameters(), getattr(dense, part).parameters(), strict=True
+        )
+        for one, two in pairs:
+            first, second = (0.0 if p.grad is None else p.grad for p in (one, two))
+            assert torch.allclose(
+                torch.as_tensor(first), torch.as_tensor(second), rtol=1e-4, atol=1e-6
+            )
+
+
+@pytest.mark.parametrize('name', ['paper', 'soft', 'sampled_max_4'])
+def test_no_gradient_of_actor_or_critic_reaches_the_gate(contract, make_batch, name):
+    agent = opened(PESAC(VARIANTS[name], contract, seed=0))
+    agent.gate.updates += 1000
+    before = {key: value.clone() for key, value in agent.gate.state_dict().items()}
+    with mock.patch.object(LearnedGate, 'update', lambda *_: {}):
+        agent.update(make_batch())
+    assert all(parameter.grad is None for parameter in agent.gate.parameters())
+    assert all(torch.equal(value, before[key]) for key, value in agent.gate.state_dict().items())
 
 
 def test_critic_learns_a_bandit(contract, make_batch):
@@ -147,9 +257,18 @@ def test_exported_modules_are_the_deterministic_policy(contract, make_batch):
     assert torch.allclose(agent.act(observation, explore=False), chosen, atol=1e-6)
 
 
+def test_config_refuses_to_share_a_trunk_of_one_branch():
+    with pytest.raises(ConfigError, match='shared between two branches'):
+        PESACConfig(branches='standard', share_actor_trunk=True)
+
+
 @pytest.mark.parametrize(
-    ('field', 'value'), [('width', 0), ('discount', 1.0), ('initial_temperature', 0.0)]
-)
+    ('field', 'value'),
+    [
+        ('branches', 'none'), ('standard_trunk', 'deep'), ('width', 0), ('discount', 1.0),
+        ('initial_temperature', 0.0),
+    ],
+)  # fmt: skip
 def test_config_refuses_values_without_meaning(field, value):
     with pytest.raises(ConfigError, match=f'agent.{field} must be'):
         PESACConfig(**{field: value})

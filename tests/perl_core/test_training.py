@@ -11,17 +11,19 @@ from perl_core.checkpoint import (
     restore,
     save_checkpoint,
 )
+from perl_core.detectors import DetectorConfig
 from perl_core.errors import CheckpointError, ConfigError, TrainingError
 from perl_core.evaluation import Decision, Episode, Tolerance, agent_policy, evaluate, summarise
-from perl_core.gate import GateConfig
+from perl_core.learned_gate import GateConfig
+from perl_core.predictors import PredictorConfig
 from perl_core.replay import Replay
 from perl_core.training import Environments, Trainer, TrainingConfig
 import pytest
 import torch
 
 SMALL = PESACConfig(
-    width=16, predictor_width=16, symmetry_every=1,
-    gate=GateConfig(width=16, warm_up_updates=3),
+    width=16, predictors=PredictorConfig(width=16), detector=DetectorConfig(width=16),
+    symmetry_every=1, gate=GateConfig(width=16, warm_up_updates=3),
 )  # fmt: skip
 SHORT = TrainingConfig(
     steps=60, random_steps=30, batch_size=32, evaluate_every=60, evaluation_episodes=2,

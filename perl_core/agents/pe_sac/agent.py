@@ -6,20 +6,20 @@ from typing import TypeVar
 import zlib
 
 from perl_core.actor import (
-    Actor,
     ActorUpdate,
+    MixedPolicy,
     Temperature,
-    action_of,
-    sample_action,
     update_actor,
     update_temperature,
 )
 from perl_core.agents.pe_sac.config import PESACConfig
+from perl_core.agents.pe_sac.parts import build_actor, build_critic, build_gate
 from perl_core.contract import Contract
-from perl_core.critic import Critic, CriticUpdate, update_critic
-from perl_core.detectors import Detector, LossDifferenceDetector, WelfordDetector
-from perl_core.gate import FixedGate, Gate, GateModule, LearnedGate
+from perl_core.critic import CriticUpdate, update_critic
+from perl_core.gate import FixedGate, Gate, GateModule
+from perl_core.gaussian import action_of, sample_action
 from perl_core.layers import follow
+from perl_core.learned_gate import LearnedGate
 from perl_core.predictors import Predictors, update_predictors
 from perl_core.replay import Batch
 import torch
@@ -41,16 +41,15 @@ class PESAC(nn.Module):
         """
         super().__init__()
         self.config, self.contract = config, contract
-        width, depth, standard = config.width, config.depth, config.standard_trunk
-        self.actor = _seeded(seed, 'actor', lambda: Actor(contract, width, depth, standard))
-        self.critic = _seeded(seed, 'critic', lambda: Critic(contract, width, depth, standard))
+        self.actor = _seeded(seed, 'actor', lambda: build_actor(config, contract))
+        self.critic = _seeded(seed, 'critic', lambda: build_critic(config, contract))
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.temperature = Temperature(config.initial_temperature)
-        self.gate: Gate = _seeded(seed, 'gate', lambda: _gate(config, contract))
+        self.gate: Gate = _seeded(seed, 'gate', lambda: build_gate(config, contract))
         self.predictors: Predictors | None = None
         if config.branches == 'both':
             self.predictors = _seeded(
-                seed, 'predictors', lambda: Predictors(contract, config.predictor_width, 2)
+                seed, 'predictors', lambda: Predictors(contract, config.predictors)
             )
         self.generator = torch.Generator().manual_seed(seed)
         self.updates = 0
@@ -63,21 +62,17 @@ class PESAC(nn.Module):
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         """Return every optimiser by name."""
-        found = dict(self._optimisers)
         if isinstance(self.gate, LearnedGate):
-            found |= {
-                'action_gate': self.gate.action_optimiser,
-                'state_gate': self.gate.state_optimiser,
-            }
-            if isinstance(self.gate.detector, LossDifferenceDetector):
-                found['detector'] = self.gate.detector.optimiser
-        return found
+            return self._optimisers | self.gate.optimisers()
+        return self._optimisers
 
     @torch.no_grad()
     def act(self, observation: torch.Tensor, *, explore: bool) -> torch.Tensor:
         """Return actions of shape (batch, action size); the mean unless exploring."""
-        policy = self.actor(observation, self.gate.of_state(observation))
-        return sample_action(policy, self.generator).action if explore else action_of(policy)
+        if not explore:
+            return action_of(self.actor(observation, self.gate.of_state(observation)))
+        weight = self.gate.of_state(observation, self.generator)
+        return sample_action(self.actor(observation, weight), self.generator).action
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Let every part learn from one batch.
@@ -109,15 +104,16 @@ class PESAC(nn.Module):
 
     def next_value(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the soft value of observations under the target critic, shape (batch,)."""
-        policy = self.actor(observation, self.gate.of_state(observation))
+        policy = self.actor(observation, self.gate.of_state(observation, self.generator))
         action, log_probability = sample_action(policy, self.generator)
-        is_open = self.gate.of_action(observation, action)
-        value = self.target_critic(observation, action, is_open).amin(1)
+        weight = self.gate.of_action(observation, action, self.generator)
+        value = self.target_critic(observation, action, weight).amin(1)
         return value - self.temperature.alpha * log_probability
 
     def smallest_q(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """Return the smaller of the twin values, shape (batch,)."""
-        return self.critic(observation, action, self.gate.of_action(observation, action)).amin(1)
+        weight = self.gate.of_action(observation, action.detach(), self.generator)
+        return self.critic(observation, action, weight).amin(1)
 
     def _critic_update(self) -> CriticUpdate:
         return CriticUpdate(
@@ -147,26 +143,18 @@ class PESAC(nn.Module):
             'actor_equivariant' maps the vectors (batch, 15) to actions (batch, 6),
             'actor_standard' the observation (batch, 39) to actions (batch, 6),
             'gate' the observation (batch, 39) to the probability of the standard branch (batch,).
+            A bundle runs one branch at a time. The mixture of a soft gate is therefore all in
+            'actor_standard', and 'gate' is always 1.
         """
+        is_soft = isinstance(self.gate, LearnedGate) and self.gate.config.kind == 'soft'
         modules = {
             'actor_equivariant': self.actor.equivariant,
-            'actor_standard': self.actor.standard,
-            'gate': GateModule(self.gate),
+            'actor_standard': (
+                MixedPolicy(self.actor, self.gate) if is_soft else self.actor.standard
+            ),
+            'gate': GateModule(FixedGate(is_open=True) if is_soft else self.gate),
         }
         return {name: copy.deepcopy(module).eval() for name, module in modules.items()}
-
-
-def _gate(config: PESACConfig, contract: Contract) -> Gate:
-    if config.branches != 'both':
-        return FixedGate(is_open=config.branches == 'standard')
-    detector: Detector = (
-        WelfordDetector(config.kappa)
-        if config.detector == 'welford'
-        else LossDifferenceDetector(
-            contract, config.predictor_width, config.kappa, config.tolerance
-        )
-    )
-    return LearnedGate(contract, config.gate, detector)
 
 
 def _seeded(seed: int, name: str, build: Callable[[], Part]) -> Part:

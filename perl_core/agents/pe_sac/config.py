@@ -3,16 +3,22 @@
 import dataclasses
 from typing import Literal
 
+from perl_core.detectors import DetectorConfig
 from perl_core.errors import ConfigError
-from perl_core.gate import GateConfig
+from perl_core.fields import require_choice
 from perl_core.layers import StandardTrunk
+from perl_core.learned_gate import GateConfig
+from perl_core.predictors import PredictorConfig
+
+Branches = Literal['both', 'equivariant', 'standard']
+"""Which branches there are."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PESACConfig:
     """Everything that shapes the agent."""
 
-    branches: Literal['both', 'equivariant', 'standard'] = 'both'
+    branches: Branches = 'both'
     """'both': the gate decides (PE-SAC). 'equivariant': always closed (strictly equivariant SAC).
     'standard': always open (plain SAC)."""
     standard_trunk: StandardTrunk = 'relaxed'
@@ -22,16 +28,16 @@ class PESACConfig:
     """Units in each hidden layer of actor and critic."""
     depth: int = 2
     """Hidden layers of actor and critic."""
-    predictor_width: int = 128
-    """Units in each of the two hidden layers of predictors and detector."""
-    detector: Literal['loss_difference', 'welford'] = 'loss_difference'
-    """Which detector labels broken transitions."""
-    kappa: float = 1.0
-    """Detector's threshold: standard deviations (welford) or spreads (loss_difference)."""
-    tolerance: float = 0.05
-    """loss_difference only: smallest excess error that counts, in typical steps."""
+    share_critic_trunk: bool = False
+    """Ablation: the standard branch of the critic goes on from the equivariant one's features."""
+    share_actor_trunk: bool = False
+    """Ablation: likewise in the actor; known to hurt."""
+    predictors: PredictorConfig = dataclasses.field(default_factory=PredictorConfig)
+    """One-step predictors whose disagreement shows where the symmetry is broken."""
+    detector: DetectorConfig = dataclasses.field(default_factory=DetectorConfig)
+    """Labels the transitions that break it."""
     gate: GateConfig = dataclasses.field(default_factory=GateConfig)
-    """How the gate learns."""
+    """How the gate decides and learns."""
     symmetry_every: int = 4
     """Predictors, detector and gate learn at every n-th update."""
     reward_scale: float = 1.0
@@ -53,7 +59,9 @@ class PESACConfig:
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
-        for name in ('width', 'depth', 'predictor_width', 'symmetry_every'):
+        require_choice('agent.branches', self.branches, Branches)
+        require_choice('agent.standard_trunk', self.standard_trunk, StandardTrunk)
+        for name in ('width', 'depth', 'symmetry_every'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'agent.{name} must be at least 1; got {getattr(self, name)}')
         if not 0.0 <= self.discount < 1.0:
@@ -61,4 +69,9 @@ class PESACConfig:
         if self.initial_temperature <= 0.0:
             raise ConfigError(
                 f'agent.initial_temperature must be positive; got {self.initial_temperature}'
+            )
+        if self.branches != 'both' and (self.share_critic_trunk or self.share_actor_trunk):
+            raise ConfigError(
+                f"a trunk is shared between two branches; with agent.branches={self.branches!r} "
+                "there is one. Choose 'both', or share none."
             )
