@@ -36,11 +36,11 @@ def test_a_clock_that_drifts_is_forgiven():
 
 def test_only_the_time_that_all_share_counts():
     first = np.stack((TICKS_S, TICKS_S), axis=1)
-    second = first + (1.0, 0.0)
+    second = first + np.array((1.0, 0.0))
     results = in_common({'a': first, 'b': second})
     assert results['a'].packages == results['b'].packages == pytest.approx(4250, abs=2)
     with pytest.raises(RobotError, match='never ran all at once'):
-        in_common({'a': first, 'b': first + (20.0, 0.0)})
+        in_common({'a': first, 'b': first + np.array((20.0, 0.0))})
 
 
 def seen(old_share):
