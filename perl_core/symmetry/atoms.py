@@ -96,7 +96,7 @@ def product_atom(first: Atom, second: Atom) -> Atom:
 
 def dual_atom(atom: Atom) -> Atom:
     """Return the dual, rho(g^-1)^T; the same atom where the matrices are orthogonal."""
-    if _is_orthogonal(atom):
+    if is_orthogonal(atom):
         return atom
     group = atom.group
     return Atom(
@@ -108,9 +108,27 @@ def dual_atom(atom: Atom) -> Atom:
     )
 
 
-def _is_orthogonal(atom: Atom) -> bool:
+def is_orthogonal(atom: Atom) -> bool:
+    """Return whether all its matrices are orthogonal."""
     eye = torch.eye(atom.size, dtype=torch.float64)
     discrete = atom.generators @ atom.generators.mT - eye
     return torch.allclose(discrete, torch.zeros_like(discrete), atol=1e-9) and torch.allclose(
         atom.algebra, -atom.algebra.mT, atol=1e-9
+    )
+
+
+def restricted_atom(atom: Atom, isometry: torch.Tensor, name: str) -> Atom:
+    """Return what an atom does on a subspace that it maps to itself.
+
+    Args:
+        atom: the whole.
+        isometry: an orthonormal basis of the subspace, shape (atom.size, size).
+        name: of the part.
+    """
+    return Atom(
+        group=atom.group,
+        name=name,
+        size=isometry.shape[1],
+        images=lambda batch: isometry.T @ atom.matrices(batch) @ isometry,
+        derivative=lambda vectors: isometry.T @ atom.derivative(vectors) @ isometry,
     )

@@ -1,23 +1,15 @@
 """Representations to build others from."""
 
 from collections.abc import Sequence
+import hashlib
 
 from perl_core.errors import SymmetryError
 from perl_core.symmetry.atoms import Atom, no_derivative
-from perl_core.symmetry.continuous import O3, SO3
 from perl_core.symmetry.finite import Cyclic, FiniteGroup
 from perl_core.symmetry.groups import Group
-from perl_core.symmetry.irreps import irrep
+from perl_core.symmetry.irreps import has_reflections, irrep
 from perl_core.symmetry.representations import Representation, require_single, spatial_vector
 import torch
-
-
-def trivial(group: Group) -> Representation:
-    """Return the scalar that does not change; size 1."""
-    return Representation.of_atom(Atom(
-        group=group, name='trivial', size=1, derivative=no_derivative(1),
-        images=lambda batch: torch.ones(len(batch), 1, 1, dtype=torch.float64),
-    ))  # fmt: skip
 
 
 def sign(group: Group) -> Representation:
@@ -33,7 +25,7 @@ def sign(group: Group) -> Representation:
         if group.turns % 2:
             raise SymmetryError(f'{group} has no sign representation; Cn has one if n is even')
         return irrep(group, group.turns // 2)
-    if group.name in ('SO2', 'SO3'):
+    if not has_reflections(group):
         raise SymmetryError(f'{group} is connected and has no sign representation; see trivial()')
     return irrep(group, 0, pseudo=True)
 
@@ -47,7 +39,7 @@ def vector(group: Group) -> Representation:
         SymmetryError: the group is a product.
     """
     require_single(group, 'vector')
-    if isinstance(group, SO3 | O3):
+    if group.name in ('SO3', 'O3'):
         return spatial_vector(group)
     return Representation.of_atom(Atom(
         group=group, name='vector', size=2,
@@ -72,7 +64,7 @@ def tensor(group: Group) -> Representation:
 
 def _pseudo(polar: Representation) -> Representation:
     group = polar.group
-    if group.name in ('SO2', 'SO3') or isinstance(group, Cyclic):
+    if not has_reflections(group):
         return polar
     return polar * irrep(group, 0, pseudo=True)
 
@@ -98,12 +90,17 @@ def regular(group: Group) -> Representation:
     ))  # fmt: skip
 
 
-def permutation(group: Group, targets: Sequence[Sequence[int]]) -> Representation:
-    """Return the representation of a finite group by permutations.
+def permutation(
+    group: Group,
+    targets: Sequence[Sequence[int]],
+    signs: Sequence[Sequence[int]] | None = None,
+) -> Representation:
+    """Return the representation of a finite group by permutations, with or without signs.
 
     Args:
         group: a finite group.
-        targets: for each of ``group.generators``, where it takes the points 0, 1, ...
+        targets: for each of ``group.generators``, where it takes the entries 0, 1, ...
+        signs: for each generator, +1 or -1 by which it multiplies the entries 0, 1, ...
 
     Raises:
         SymmetryError: these are no permutations, or do not obey the group's relations.
@@ -111,7 +108,19 @@ def permutation(group: Group, targets: Sequence[Sequence[int]]) -> Representatio
     for row in targets:
         if sorted(row) != list(range(len(row))):
             raise SymmetryError(f'{list(row)} is no permutation of 0 to {len(row) - 1}')
-    matrices = [torch.eye(len(row), dtype=torch.float64)[list(row)].T for row in targets]
+    flips = signs or [[1] * len(row) for row in targets]
+    if [len(row) for row in flips] != [len(row) for row in targets] or any(
+        flip not in (1, -1) for row in flips for flip in row
+    ):
+        raise SymmetryError(
+            f'signs must be 1 or -1, one for each of the {[len(row) for row in targets]} entries, '
+            f'got {flips}'
+        )
+    matrices = []
+    for row, flip in zip(targets, flips, strict=True):
+        matrix = torch.zeros(len(row), len(row), dtype=torch.float64)
+        matrix[list(row), range(len(row))] = torch.tensor(flip, dtype=torch.float64)
+        matrices.append(matrix)
     return from_generators(group, matrices)
 
 
@@ -135,9 +144,9 @@ def from_generators(group: Group, matrices: Sequence[torch.Tensor]) -> Represent
         )
     given = torch.stack([torch.as_tensor(matrix, dtype=torch.float64) for matrix in matrices])
     table = _words(finite, given)
-    digits = given.flatten().tolist()
+    digest = hashlib.sha256(given.numpy().tobytes()).hexdigest()[:16]
     return Representation.of_atom(Atom(
-        group=group, name=f'given{digits}', size=given.shape[-1],
+        group=group, name=f'given_{digest}', size=given.shape[-1],
         images=lambda batch: table[finite.nearest(batch)],
         derivative=no_derivative(given.shape[-1]),
     ))  # fmt: skip
@@ -170,38 +179,3 @@ def _require_finite(group: Group, name: str) -> FiniteGroup:
     if not isinstance(group, FiniteGroup):
         raise SymmetryError(f'{name} needs a finite group such as C4 or D4, got {group}')
     return group
-
-
-def lifted(group: Group, factor: int, representation: Representation) -> Representation:
-    """Return a factor's representation as one of the product; the other factors do nothing.
-
-    Args:
-        group: a product.
-        factor: its index, 0 for the first.
-        representation: of that factor.
-
-    Raises:
-        SymmetryError: there is no such factor, or the representation is of another group.
-    """
-    if factor not in range(len(group.factors)):
-        raise SymmetryError(f'{group} has no factor {factor}; factors: {list(group.factors)}')
-    if representation.group != group.factors[factor]:
-        raise SymmetryError(
-            f'factor {factor} of {group} is {group.factors[factor]}; the representation is of '
-            f'{representation.group}'
-        )
-    terms = [
-        term._replace(atom=_lifted_atom(group, factor, term.atom))
-        for term in representation.terms
-    ]
-    return Representation(group, terms)
-
-
-def _lifted_atom(group: Group, factor: int, atom: Atom) -> Atom:
-    return Atom(
-        group=group,
-        name=atom.name if atom.name == 'trivial' else f'{atom.name}@{factor}',
-        size=atom.size,
-        images=lambda batch: atom.matrices(batch[:, factor]),
-        derivative=lambda vectors: atom.derivative(vectors[:, factor]),
-    )

@@ -38,3 +38,33 @@ def equivariance_error(
     elements = group.sample(len(inputs), generator)
     turned_outputs = rho_out.transform(elements, function(inputs))
     return relative_error(turned_outputs, function(rho_in.transform(elements, inputs)))
+
+
+def step_errors(
+    step: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    representations: tuple[Representation, Representation],
+    states: torch.Tensor,
+    actions: torch.Tensor,
+    elements: torch.Tensor,
+) -> torch.Tensor:
+    """Return |step(g s, g a) - g step(s, a)| / |step(s, a) - s| for each row.
+
+    A representation is part of the code: hold it against the simulator that it is declared for.
+    Exact symmetries give rounding errors; a wrong representation gives errors near 1.
+
+    Args:
+        step: one step of the simulator, (n, states) and (n, actions) to (n, states).
+        representations: of states and of actions.
+        states: shape (n, states).
+        actions: shape (n, actions).
+        elements: of the group, one for each row, shape (n, *element).
+
+    Returns:
+        Shape (n,).
+    """
+    rho_state, rho_action = representations
+    reached = step(states, actions)
+    turned = step(rho_state.transform(elements, states), rho_action.transform(elements, actions))
+    error = torch.linalg.vector_norm(turned - rho_state.transform(elements, reached), dim=-1)
+    length = torch.linalg.vector_norm(reached - states, dim=-1)
+    return error / length.clamp_min(torch.finfo(length.dtype).tiny)
