@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from perl_core.errors import ConfigError
 from perl_sim.ur_controller.fault_file import load_scenario, scenario_from_data
-from perl_sim.ur_controller.fault_kinds import KINDS
+from perl_sim.ur_controller.fault_table import KINDS
 import pytest
 
 SCENARIO = """

@@ -6,8 +6,9 @@ from typing import Any
 from perl_core.errors import ConfigError
 from perl_core.fields import Fields
 from perl_sim.ur_controller.control_server import SERVICE, Answer, Reply
-from perl_sim.ur_controller.fault_kinds import KINDS, Robot
+from perl_sim.ur_controller.fault_kinds import Robot
 from perl_sim.ur_controller.fault_schedule import FaultSchedule, make_fault
+from perl_sim.ur_controller.fault_table import KINDS
 from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.pacing import ClientClock, Clock
 

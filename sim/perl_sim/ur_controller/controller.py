@@ -53,6 +53,7 @@ class Controller:
         self.safety_status_bits = SAFETY_STATUS_BITS[SafetyMode.NORMAL]
         self.faulty_joints: set[int] = set()
         self.tick = 0
+        self.boot_tick = 0
         self._causes: dict[SafetyMode, str] = {}
         self._stopped_tick = 0
         self._aim = RobotMode.RUNNING
@@ -188,6 +189,14 @@ class Controller:
         """The supply fails: the brakes hold the arm, the program ends."""
         _LOG.warning('power is lost: %s', reason)
         self._cut_power(reason)
+
+    def reboot(self) -> None:
+        """Begin anew once the supply is back: arm switched off, no program, no stop."""
+        self.restart_safety()
+        for mode in tuple(self._causes):
+            self._remove(mode)
+        self.program_name = ''
+        self.boot_tick = self.tick
 
     def reduce(self, reduced: bool) -> None:
         """Switch the reduced mode's limits on or off, as its input does."""

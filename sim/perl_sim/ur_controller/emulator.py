@@ -128,7 +128,8 @@ class Emulator:
             self._run_program,
         )
         self._network = self._listen(config)
-        robot = Robot(faults=self.faults, network=self._network, controller=self.controller)
+        robot = Robot(faults=self.faults, network=self._network, controller=self.controller,
+                      values=self._values)
         self._schedule = FaultSchedule(robot, config.scenario)
         self._requests = control_requests(self._schedule, robot)
         self._open_control_socket(config.address)

@@ -6,8 +6,8 @@ from typing import Any
 
 from perl_core.errors import PerlError
 from perl_sim.ur_controller.control_server import ask
-from perl_sim.ur_controller.fault_kinds import KINDS
 from perl_sim.ur_controller.fault_parameters import DURATION, Parameter
+from perl_sim.ur_controller.fault_table import KINDS
 
 DESCRIPTION = """\
 Cause a fault of the emulated controller that runs at an address of this machine, end faults, or

@@ -1,4 +1,4 @@
-"""Every fault that can be asked for, as a table.
+"""Faults of streams, connections and the controller's answers, as a table.
 
 A kind has up to three parts: what holds while it lasts (``holds``, written into the state that the
 servers ask), what happens at its beginning and what at its end.
@@ -9,18 +9,20 @@ import dataclasses
 import math
 from typing import Any
 
-from perl_sim.ur_controller.controller import Controller, RobotMode
+from perl_sim.ur_controller.client_interfaces import INTERFACES
+from perl_sim.ur_controller.controller import Controller
 from perl_sim.ur_controller.fault_parameters import DURATION, MAX_S, Parameter
 from perl_sim.ur_controller.faults import ALL, Faults
 from perl_sim.ur_controller.impairment import Conditions
 from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.network import Connection, Network
+from perl_sim.ur_controller.rtde_variables import Values
 
 Arguments = dict[str, Any]
 """Of one fault, by the names of its parameters."""
 MAX_DELAY_S = 30.0
 """Longest delay of a package or reply. Own choice: what is held back takes memory."""
-SERVICES = ('RTDE', 'dashboard', 'script')
+SERVICES = ('RTDE', 'dashboard', *(interface.name for interface in INTERFACES))
 """What connections can be told apart by."""
 
 
@@ -34,6 +36,8 @@ class Robot:
     """All connections."""
     controller: Controller
     """Modes, safety, the program, and the arm."""
+    values: Values
+    """Of all RTDE variables."""
 
 
 def _nothing(*_: Any) -> None:
@@ -61,7 +65,8 @@ def ticks(time_s: float) -> int:
     return math.ceil(round(time_s / TICK_S, 6))
 
 
-def _duration(default_s: float | None = None) -> dict[str, Parameter]:
+def duration(default_s: float | None = None) -> dict[str, Parameter]:
+    """Return the parameter that says how long a fault lasts."""
     means = 'seconds of controller time until it ends'
     means += '; without it, until it is cleared' if default_s is None else ''
     return {DURATION: Parameter(means, default_s, 0.0, MAX_S)}
@@ -85,23 +90,27 @@ def _connections(robot: Robot, arguments: Arguments) -> list[Connection]:
             if service in (ALL, connection.service)]
 
 
-def _cut(robot: Robot, arguments: Arguments) -> None:
+def cut(robot: Robot, arguments: Arguments) -> None:
+    """Reset the connections to a service."""
     for connection in _connections(robot, arguments):
         robot.network.reset(connection)
 
 
-def _abandon(robot: Robot, arguments: Arguments) -> None:
+def abandon(robot: Robot, arguments: Arguments) -> None:
+    """Leave the connections to a service half-open."""
     for connection in _connections(robot, arguments):
         robot.network.abandon(connection)
 
 
-def _reset_abandoned(robot: Robot, arguments: Arguments) -> None:
+def reset_abandoned(robot: Robot, arguments: Arguments) -> None:
+    """Reset the connections that were left half-open."""
     for connection in _connections(robot, arguments):
         if connection.impairment is not None and connection.impairment.is_dead:
             robot.network.reset(connection)
 
 
-def _refuse(faults: Faults, arguments: Arguments) -> None:
+def refuse(faults: Faults, arguments: Arguments) -> None:
+    """Let new connections to a service be reset."""
     faults.refused_services |= {arguments.get('service', ALL)}
 
 
@@ -118,18 +127,10 @@ def _jump(faults: Faults, arguments: Arguments) -> None:
     faults.clock_offset_s += arguments['by_s']
 
 
-def _local_mode(robot: Robot, _: Arguments) -> None:
-    robot.controller.remote = False
-
-
-def _remote_mode(robot: Robot, _: Arguments) -> None:
-    robot.controller.remote = True
-
-
 STREAM_KINDS = {
     'freeze_stream': FaultKind(
         help='no RTDE data package is sent; everything else goes on',
-        parameters=_duration(),
+        parameters=duration(),
         holds=lambda faults, arguments: _impair(faults, arguments, frozen=True),
     ),
     'delay_packages': FaultKind(
@@ -137,7 +138,7 @@ STREAM_KINDS = {
         parameters={
             'delay_s': _delay('how late'),
             'jitter_s': _delay('at most so much later still, at random', 0.0),
-            **_duration(),
+            **duration(),
         },
         holds=lambda faults, arguments: _impair(
             faults, arguments, package_delay_ticks=ticks(arguments['delay_s']),
@@ -145,7 +146,7 @@ STREAM_KINDS = {
     ),
     'drop_packages': FaultKind(
         help='RTDE data packages get lost, at random',
-        parameters={'share': Parameter('of the packages, 0 to 1', None, 0.0, 1.0), **_duration()},
+        parameters={'share': Parameter('of the packages, 0 to 1', None, 0.0, 1.0), **duration()},
         holds=lambda faults, arguments: _impair(
             faults, arguments, drop_share=arguments['share']),
     ),
@@ -155,25 +156,25 @@ STREAM_KINDS = {
 CONNECTION_KINDS = {
     'slow_replies': FaultKind(
         help='replies leave late; RTDE data packages do not',
-        parameters={'delay_s': _delay('how late'), **_SERVICE, **_duration()},
+        parameters={'delay_s': _delay('how late'), **_SERVICE, **duration()},
         holds=lambda faults, arguments: _impair(
             faults, arguments, reply_delay_ticks=ticks(arguments['delay_s'])),
     ),
     'no_replies': FaultKind(
         help='requests are obeyed and never answered; RTDE data packages go on',
-        parameters={**_SERVICE, **_duration()},
+        parameters={**_SERVICE, **duration()},
         holds=lambda faults, arguments: _impair(faults, arguments, mute=True),
     ),
     'cut_connections': FaultKind(
         help='connections are reset, and new ones as long as it lasts',
-        parameters={**_SERVICE, **_duration(0.0)},
-        holds=_refuse, begins=_cut,
+        parameters={**_SERVICE, **duration(0.0)},
+        holds=refuse, begins=cut,
     ),
     'half_open': FaultKind(
         help='present connections go dead without an end; they are reset when it ends; '
              'new connections work',
-        parameters={**_SERVICE, **_duration()},
-        begins=_abandon, ends=_reset_abandoned,
+        parameters={**_SERVICE, **duration()},
+        begins=abandon, ends=reset_abandoned,
     ),
 }
 """Of connections."""
@@ -181,49 +182,28 @@ CONNECTION_KINDS = {
 REFUSAL_KINDS = {
     'refuse_start': FaultKind(
         help='RTDE START is refused',
-        parameters=_duration(),
+        parameters=duration(),
         holds=_set('refuses_start', True),
     ),
     'inputs_in_use': FaultKind(
         help='RTDE inputs belong to somebody else: IN_USE',
         parameters={
             'inputs': Parameter(f'names, separated by commas, or {ALL}', ALL, is_text=True),
-            **_duration(),
+            **duration(),
         },
         holds=_own_inputs,
     ),
     'script_never_starts': FaultKind(
         help='programs that arrive do not start',
-        parameters=_duration(),
+        parameters=duration(),
         holds=_set('loses_programs', True),
-    ),
-    'local_mode': FaultKind(
-        help='the robot is switched to local mode',
-        parameters=_duration(),
-        begins=_local_mode, ends=_remote_mode,
     ),
     'clock_jump': FaultKind(
         help='the reported time jumps, and back when it ends',
         parameters={'by_s': Parameter('seconds, negative: backwards', None, -MAX_S, MAX_S),
-                    **_duration()},
+                    **duration()},
         holds=_jump,
     ),
 }
 """What the controller refuses or gets wrong."""
 
-ROBOT_KINDS = {
-    'protective_stop': FaultKind(
-        help='a protective stop; unlock it at the dashboard',
-        parameters={},
-        begins=lambda robot, _: robot.controller.protective_stop('a fault was asked for'),
-    ),
-    'power_off': FaultKind(
-        help='the arm is switched off; power on and brake release at the dashboard',
-        parameters={},
-        begins=lambda robot, _: robot.controller.power(RobotMode.POWER_OFF),
-    ),
-}
-"""Of the robot."""
-
-KINDS = {**STREAM_KINDS, **CONNECTION_KINDS, **REFUSAL_KINDS, **ROBOT_KINDS}
-"""Every kind, by the name under which it is asked for."""

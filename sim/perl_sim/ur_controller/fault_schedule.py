@@ -6,8 +6,9 @@ import logging
 from typing import Any
 
 from perl_core.errors import ConfigError
-from perl_sim.ur_controller.fault_kinds import KINDS, FaultKind, Robot, ticks
+from perl_sim.ur_controller.fault_kinds import FaultKind, Robot, ticks
 from perl_sim.ur_controller.fault_parameters import DURATION, read_arguments
+from perl_sim.ur_controller.fault_table import KINDS
 from perl_sim.ur_controller.impairment import FINE, Impairment
 from perl_sim.ur_controller.network import Connection
 
@@ -124,6 +125,8 @@ class FaultSchedule:
             fault.kind.holds(faults, fault.arguments)
         for connection in self._robot.network.connections:
             self._impair(connection)
+        sensor = self._robot.controller.arm.sensor
+        sensor.push[:], sensor.bias[:] = faults.push, faults.wrench_bias
         self._plan()
 
     def _plan(self) -> None:

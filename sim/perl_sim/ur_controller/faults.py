@@ -5,6 +5,7 @@ Nothing here knows when a fault begins or ends; see fault_schedule.py for that.
 
 import dataclasses
 
+import numpy as np
 from perl_sim.ur_controller.impairment import FINE, Conditions
 from perl_sim.ur_controller.rtde_variables import Values
 
@@ -26,6 +27,10 @@ class Faults:
     """The reported time is wrong by this much."""
     biases: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     """What is added to a reported variable, by its name."""
+    push: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(6))
+    """Force [N] and torque [Nm] that act at the flange, in ``base``, shape (6,)."""
+    wrench_bias: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(6))
+    """Error of the force sensor [N, Nm] in ``tool0``, shape (6,)."""
     conditions: dict[str, Conditions] = dataclasses.field(default_factory=dict)
     """What is wrong with the connections to a service, or to ``ALL``."""
     refused_services: frozenset[str] = frozenset()
