@@ -1,5 +1,5 @@
 from perl_core.agents.dqn import DQNConfig
-from perl_core.agents.dqn.targets import double_target, taken
+from perl_core.agents.dqn.targets import double_target
 from perl_core.errors import ConfigError
 import pytest
 import torch
@@ -15,11 +15,7 @@ def test_double_target_by_hand():
     assert target.tolist() == [2.5, 1.0]
 
 
-def test_taken_selects_the_action():
-    values = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    assert taken(values, torch.tensor([[1, 0]])).tolist() == [[2.0, 3.0]]
-
 
 def test_an_unknown_agent_is_refused_with_what_is_known():
-    with pytest.raises(ConfigError, match="unknown agent 'sac'.*'pe'"):
+    with pytest.raises(ConfigError, match=r"unknown agent 'sac'.*'pe'"):
         DQNConfig(agent='sac')

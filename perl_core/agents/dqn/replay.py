@@ -23,8 +23,13 @@ class Batch(NamedTuple):
     """Shape (seeds, batch, observation size)."""
     terminated: torch.Tensor
     """Shape (seeds, batch); 1 where the MDP ended. A clock that ran out is no end."""
-    held_out: torch.Tensor
-    """Shape (seeds, batch), bool; never shown to the predictors."""
+    slot: torch.Tensor
+    """Which transition it is: its place in the buffer, int64, shape (seeds, batch)."""
+
+    @property
+    def held_out(self) -> torch.Tensor:
+        """Which rows are never shown to the predictors, bool, shape (seeds, batch)."""
+        return self.slot % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
 
 
 class StackedReplay:
@@ -96,5 +101,5 @@ class StackedReplay:
         return Batch(
             observation=observation, action=action[..., 0].long(), reward=reward[..., 0],
             next_observation=next_observation, terminated=terminated[..., 0],
-            held_out=slots % HELD_OUT_EVERY == HELD_OUT_EVERY - 1,
+            slot=slots,
         )  # fmt: skip

@@ -59,7 +59,7 @@ def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 class StackedOptimiser:
-    """Adam on stacked networks, the gradient of each seed clipped to its own norm."""
+    """Adam on stacked networks, the gradient of each network of each seed clipped by itself."""
 
     def __init__(
         self, networks: Sequence[StackedNetwork], learning_rate: float, max_norm: float
@@ -67,9 +67,9 @@ class StackedOptimiser:
         """Prepare the optimiser.
 
         Args:
-            networks: learn together; the norm is over all of them.
+            networks: learn together.
             learning_rate: of Adam.
-            max_norm: of a seed's gradient.
+            max_norm: of the gradient of one network of one seed.
         """
         self._parameters = [network.flat for network in networks]
         self._max_norm = max_norm
@@ -82,18 +82,16 @@ class StackedOptimiser:
             losses: shape (seeds,).
 
         Returns:
-            The norm of each seed's gradient before clipping, shape (seeds,).
+            The largest norm of each seed's gradients before clipping, shape (seeds,).
         """
         self.adam.zero_grad(set_to_none=True)
         losses.sum().backward()
         gradients = [p.grad for p in self._parameters if p.grad is not None]
-        squares = [gradient.square().sum(dim=1) for gradient in gradients]
-        norms = torch.stack(squares).sum(dim=0).sqrt()
-        scale = (self._max_norm / norms.clamp_min(self._max_norm))[:, None]
-        for gradient in gradients:
-            gradient.mul_(scale)
+        norms = [torch.linalg.vector_norm(gradient, dim=1) for gradient in gradients]
+        for gradient, norm in zip(gradients, norms, strict=True):
+            gradient.mul_((self._max_norm / norm.clamp_min(self._max_norm))[:, None])
         self.adam.step()
-        return norms
+        return torch.stack(norms).amax(dim=0)
 
 
 @torch.no_grad()

@@ -25,8 +25,3 @@ def double_target(
     best = next_values.argmax(dim=-1, keepdim=True)
     value = next_target_values.gather(-1, best).squeeze(-1)
     return reward + discount * (1.0 - terminated) * value
-
-
-def taken(values: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-    """Return the entries of ``values`` (..., actions) at ``action`` (...), shape (...)."""
-    return values.gather(-1, action[..., None]).squeeze(-1)
