@@ -6,6 +6,7 @@ from functools import partial
 import gc
 import ipaddress
 import logging
+import pathlib
 
 import numpy as np
 from perl_core.contract import Contract
@@ -20,7 +21,7 @@ from perl_sim.ur_controller.arm_model import ArmConfig
 from perl_sim.ur_controller.client_interfaces import INTERFACES, ClientInterfaces
 from perl_sim.ur_controller.control_requests import control_requests, step_request
 from perl_sim.ur_controller.control_server import ControlSession
-from perl_sim.ur_controller.controller import Controller, RobotMode
+from perl_sim.ur_controller.controller import Controller, RobotMode, RuntimeState
 from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
 from perl_sim.ur_controller.fault_kinds import Robot
 from perl_sim.ur_controller.fault_schedule import Fault, FaultSchedule
@@ -29,11 +30,12 @@ from perl_sim.ur_controller.inputs import apply_inputs
 from perl_sim.ur_controller.measurements import Measurements
 from perl_sim.ur_controller.network import Network
 from perl_sim.ur_controller.pacing import Clock
+from perl_sim.ur_controller.pendant import SERIAL_NUMBER, Pendant
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_commands import COMMANDS
 from perl_sim.ur_controller.script_machine import ScriptMachine
-from perl_sim.ur_controller.script_server import Program
+from perl_sim.ur_controller.script_server import Program, whole_program
 from perl_sim.ur_controller.script_tool_commands import TOOL_COMMANDS
 
 BUILD_NUMBER = 1234
@@ -62,6 +64,11 @@ class EmulatorConfig:
     """Begin in a protective stop."""
     scenario: tuple[Fault, ...] = ()
     """Faults that come at their times."""
+    serial_number: str = SERIAL_NUMBER
+    """As reported; digits only."""
+    programs_folder: pathlib.Path | None = None
+    """Where the dashboard's ``load`` looks for x.urp, with the x.script that PolyScope saves
+    beside it; None: there are no programs."""
     allow_non_loopback: bool = False
     """Accept an address that other machines can reach."""
 
@@ -127,6 +134,8 @@ class Emulator:
             self._values, config.version, self.controller.arm.config.dh_parameters,
             self._run_program,
         )
+        self._pendant = Pendant(
+            serial_number=config.serial_number, programs_folder=config.programs_folder)
         self._network = self._listen(config)
         robot = Robot(faults=self.faults, network=self._network, controller=self.controller,
                       values=self._values)
@@ -135,7 +144,7 @@ class Emulator:
         self._open_control_socket(config.address)
 
     def run(self, clock: Clock, is_over: Callable[[], bool]) -> None:
-        """Tick until it is over, then close all connections.
+        """Tick until it is over or a client shuts the controller down; close all connections.
 
         Args:
             clock: decides when to tick.
@@ -146,7 +155,7 @@ class Emulator:
         gc.freeze()
         self._requests['step'] = step_request(clock)
         try:
-            while not is_over():
+            while not (is_over() or self._pendant.shut_down):
                 if clock.wait():
                     self._tick()
                 else:
@@ -196,6 +205,10 @@ class Emulator:
             _LOG.warning('%r is not emulated; only the control script of ur_rtde is',
                          program.name)
 
+    def _play(self, name: str, script: str) -> bool:
+        self._run_program(whole_program(script.encode('latin-1', 'replace'))._replace(name=name))
+        return self.controller.runtime_state == RuntimeState.PLAYING
+
     def _open_control_socket(self, address: str) -> None:
         try:
             listener = control_server.open_listener(address)
@@ -210,11 +223,14 @@ class Emulator:
 
     def _listen(self, config: EmulatorConfig) -> Network:
         network = Network(config.address)
-        dashboard = Dashboard(self.controller, config.version)
+        dashboard = Dashboard(self.controller, config.version, self._pendant, self._play)
+        dashboard_service = (
+            dashboard_server.PORT, 'dashboard',
+            lambda connection: DashboardSession(connection, dashboard),
+        )
         services = (
             (rtde_server.PORT, 'RTDE', self._rtde.accept),
-            (dashboard_server.PORT, 'dashboard',
-             lambda connection: DashboardSession(connection, dashboard)),
+            *([dashboard_service] if config.version < dashboard_server.FIRST_WITHOUT else []),
             *((interface.port, interface.name, partial(self._interfaces.accept, interface))
               for interface in INTERFACES),
         )

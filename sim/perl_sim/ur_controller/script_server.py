@@ -59,8 +59,7 @@ class ScriptReader:
             line = bytes(self._buffer[self._seen:newline])
             self._seen = newline + 1
             if self._ends_with(line):
-                programs.append(_program(
-                    bytes(self._buffer[start:self._seen]), self._is_control_script))
+                programs.append(whole_program(bytes(self._buffer[start:self._seen])))
                 start = self._seen
                 self._depth, self._is_control_script = 0, False
             if len(programs) > MAX_PROGRAMS_PER_READ:
@@ -83,11 +82,12 @@ class ScriptReader:
         return self._depth <= 0 and bool(self._last_line)
 
 
-def _program(text: bytes, is_control_script: bool) -> Program:
+def whole_program(text: bytes) -> Program:
+    """Return the program that this text is."""
     offset = _OFFSET.search(text)
     return Program(
-        name=text.strip().splitlines()[0].decode('latin-1')[:80],
+        name=text.strip().partition(b'\n')[0].decode('latin-1')[:80],
         text=text.decode('latin-1'),
-        is_control_script=is_control_script,
+        is_control_script=text.lstrip().startswith(CONTROL_SCRIPT_BEGIN),
         register_offset=int(offset.group(1)) if offset else 0,
     )
