@@ -8,12 +8,20 @@ import sys
 from typing import Any, Literal
 
 import gymnasium
-from perl_core.checkpoint import Choice, load_agent
-from perl_core.contract import Contract
+from perl_core.checkpoint import Choice, Loaded, load_agent
 from perl_core.errors import PerlError
-from perl_core.evaluation import TEST_SEED, Policy, Tolerance, agent_policy, evaluate, summarise
+from perl_core.evaluation import (
+    TEST_SEED,
+    Decision,
+    Policy,
+    Tolerance,
+    agent_policy,
+    evaluate,
+    summarise,
+)
+from perl_core.resolved_rate import resolved_rate_action
 from perl_sim import REACH_ID
-from perl_sim.envs.ur5e_reach import UR5eReachConfig
+from perl_sim.envs.reach_config import UR5eReachConfig
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -21,7 +29,7 @@ from rich.table import Table
 import torch
 import tyro
 
-Branch = Literal['gate', 'equivariant', 'standard']
+Branch = Literal['gate', 'equivariant', 'standard', 'resolved_rate']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,35 +44,50 @@ class Args:
     """Number of held-out goals."""
     seed: int = TEST_SEED
     """Environment seed of the first goal; the default is used for no choice."""
-    branches: tuple[Branch, ...] = ('gate', 'equivariant', 'standard')
-    """'gate' decides as the robot does; the others let one branch decide alone."""
+    branches: tuple[Branch, ...] = ('gate', 'equivariant', 'standard', 'resolved_rate')
+    """'gate' decides as the robot does; 'equivariant' and 'standard' let one branch decide alone;
+    'resolved_rate' is no policy: the tool goes straight to the goal."""
     position_tolerance_m: float = 0.01
     """Largest position error of a success."""
     rotation_tolerance_deg: float = 5.0
     """Largest rotation error of a success [degrees]."""
-    horizon_s: float = 5.0
-    """Time for each goal."""
-    home_share: float = 0.5
-    """Share of the episodes that start near home; the others start where a goal could be."""
+    horizon_s: float | None = None
+    """Time for each goal; as in training if left out."""
+    home_share: float | None = None
+    """Share of the episodes that start near home, the others start where a goal could be; as in
+    training if left out."""
     output: Path | None = None
     """File for the figures as JSON."""
 
 
-def figures(args: Args, policy: Policy, contract: Contract, branch: str) -> dict[str, Any]:
+def environment_of(args: Args, loaded: Loaded) -> UR5eReachConfig:
+    """Return the task that the run was trained for, but for what the arguments change."""
+    described = loaded.config['environment']['config']
+    config = UR5eReachConfig.from_dict(described, loaded.agent.contract)
+    changes = {'horizon_s': args.horizon_s, 'home_share': args.home_share}
+    return dataclasses.replace(config, **{k: v for k, v in changes.items() if v is not None})
+
+
+def policy_of(loaded: Loaded, branch: Branch) -> Policy:
+    """Return what decides."""
+    if branch == 'resolved_rate':
+        contract = loaded.agent.contract
+        return lambda seen: Decision(resolved_rate_action(seen, contract), 0.0, False)
+    return agent_policy(loaded.agent, None if branch == 'gate' else branch)
+
+
+def figures(args: Args, policy: Policy, config: UR5eReachConfig, name: str) -> dict[str, Any]:
     """Return the figures of one policy."""
-    config = UR5eReachConfig(
-        contract=contract, horizon_s=args.horizon_s, home_share=args.home_share
-    )
     env = gymnasium.make(REACH_ID, config=config, disable_env_checker=True)
     seeds = range(args.seed, args.seed + args.goals)
-    shown = track(seeds, description=branch, console=Console(stderr=True), transient=True)
+    shown = track(seeds, description=name, console=Console(stderr=True), transient=True)
     episodes = [episode for seed in shown for episode in evaluate(env, policy, [seed])]
     env.close()
     tolerance = Tolerance(
         position_m=args.position_tolerance_m,
         rotation_rad=math.radians(args.rotation_tolerance_deg),
     )
-    return summarise(episodes, tolerance, contract.policy_period_s)
+    return summarise(episodes, tolerance, config.contract.policy_period_s)
 
 
 def table(results: dict[str, dict[str, Any]]) -> Table:
@@ -92,11 +115,11 @@ def main(args: Args) -> None:
     """Evaluate, print a table, and end with one line of JSON."""
     torch.set_num_threads(1)
     loaded = load_agent(args.run, args.checkpoint)
-    agent = loaded.agent
-    results = {}
-    for branch in args.branches:
-        policy = agent_policy(agent, None if branch == 'gate' else branch)
-        results[branch] = figures(args, policy, agent.contract, branch)
+    config = environment_of(args, loaded)
+    results = {
+        branch: figures(args, policy_of(loaded, branch), config, branch)
+        for branch in args.branches
+    }
     Console().print(table(results))
     described = {'run': str(args.run), 'step': loaded.meta['step'], 'seed': args.seed}
     text = json.dumps(described | {'results': results})

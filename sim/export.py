@@ -12,10 +12,10 @@ from perl_core.agents.pe_sac import PESAC
 from perl_core.bundle.export import Description, export_bundle
 from perl_core.bundle.manifest import Manifest, TrainedCalibration, Training
 from perl_core.bundle.reading import manifest_sha256
-from perl_core.checkpoint import Choice, Loaded, load_agent, require_same_config
-from perl_core.errors import BundleError, CheckpointError, PerlError
+from perl_core.checkpoint import Choice, Loaded, load_agent
+from perl_core.errors import BundleError, CheckpointError, ConfigError, PerlError
 from perl_sim import REACH_ID
-from perl_sim.envs.ur5e_reach import UR5eReachConfig
+from perl_sim.envs.reach_config import UR5eReachConfig
 import torch
 import tyro
 
@@ -46,17 +46,15 @@ def environment_of(loaded: Loaded) -> UR5eReachConfig:
     """Return the environment in which the run was trained.
 
     Raises:
-        CheckpointError: today's environment is another one.
+        CheckpointError: the run does not say, or says it in the words of another version.
     """
-    environment = UR5eReachConfig(contract=loaded.agent.contract)
-    today = json.loads(json.dumps(dataclasses.asdict(environment)))
-    del today['contract']
     try:
-        trained = loaded.config['environment']
-        require_same_config(trained, {'id': REACH_ID, 'config': today}, 'environment.')
-    except KeyError as error:
-        raise CheckpointError(f'config.json of the run has no {error}; train again') from error
-    return environment
+        described = loaded.config['environment']['config']
+        return UR5eReachConfig.from_dict(described, loaded.agent.contract)
+    except (KeyError, ConfigError) as error:
+        raise CheckpointError(
+            f'config.json of the run does not describe its environment: {error}; train again'
+        ) from error
 
 
 def gather(agent: PESAC, environment: UR5eReachConfig, args: Args) -> np.ndarray:

@@ -11,11 +11,10 @@ from typing import Any, Literal
 import gymnasium
 from perl_core.agents.pe_sac import PESAC, PESACConfig
 from perl_core.checkpoint import read_config, require_same_config
-from perl_core.contract import Contract
 from perl_core.errors import ConfigError, PerlError
 from perl_core.training import Environments, Trainer, TrainingConfig
 from perl_sim import REACH_ID
-from perl_sim.envs.ur5e_reach import UR5eReachConfig
+from perl_sim.envs.reach_config import TaskName, UR5eReachConfig, task
 import torch
 import tyro
 
@@ -28,6 +27,9 @@ class Args:
     """Folder of the run: config.json, checkpoint, tensorboard, evaluations.jsonl."""
     resume: bool = False
     """Go on from the folder's newest checkpoint; the configuration must be the same."""
+    task: TaskName = 'open'
+    """'open': the arm and its table. 'bins': goals in two bins with a wall between them, a pan
+    joint that a cable keeps near home, and a base that is not quite upright."""
     group: Literal['SO3', 'SO2'] = 'SO3'
     """SO3: rotations about the workspace centre. SO2: rotations about the base's z axis."""
     agent: PESACConfig = dataclasses.field(default_factory=PESACConfig)
@@ -40,13 +42,11 @@ class Args:
 
 def resolved(args: Args, environment: UR5eReachConfig) -> dict[str, Any]:
     """Return everything that defines the run, as JSON types."""
-    described = dataclasses.asdict(environment)
-    del described['contract']
     config = {
         'agent': dataclasses.asdict(args.agent),
         'training': dataclasses.asdict(args.training),
         'contract': environment.contract.to_dict(),
-        'environment': {'id': REACH_ID, 'config': described},
+        'environment': {'id': REACH_ID, 'config': environment.to_dict()},
     }
     return json.loads(json.dumps(config))
 
@@ -77,7 +77,7 @@ def prepare(args: Args, config: dict[str, Any]) -> None:
 def main(args: Args) -> None:
     """Train."""
     torch.set_num_threads(args.threads)
-    environment = UR5eReachConfig(contract=Contract(group=args.group))
+    environment = task(args.task, args.group)
     prepare(args, resolved(args, environment))
     agent = PESAC(args.agent, environment.contract, args.training.seed)
     training, evaluation = (

@@ -56,6 +56,8 @@ class SamplingConfig:
     """The wrist is at least this far in front of the base axis: off the shoulder singularity."""
     min_tool_height_m: float = 0.05
     """The flange is at least this far above the table."""
+    max_tool_height_m: float = 1.0
+    """Draws put the flange at most this high; the sphere of goals ends at 0.84 m."""
     clearance_m: float = 0.02
     """Nothing is closer to anything else. At 22 mm wrist 1 and wrist 3 always count as close."""
     max_attempts: int = 10_000
@@ -106,7 +108,7 @@ class GoalSampler:
         config = self._config
         for _ in range(config.max_attempts):
             goal = self.accept(generator.uniform(config.lower_rad, config.upper_rad))
-            if goal is not None:
+            if goal is not None and goal.pose.position_m[2] <= config.max_tool_height_m:
                 return goal
         raise ConfigError(
             f'no goal within {self._radius_m} m of {self._centre_m} was found in '

@@ -29,6 +29,11 @@ class Box:
                 f'half_size_m of box {self.name!r} must be positive; got {self.half_size_m}'
             )
 
+    @property
+    def top_base_m(self) -> float:
+        """Height of its upper face."""
+        return self.centre_base_m[2] + self.half_size_m[2]
+
 
 DIVIDER = Box(
     name='divider', centre_base_m=(-0.66, -0.13, 0.235), half_size_m=(0.2, 0.02, 0.235)

@@ -7,7 +7,8 @@ import numpy as np
 from perl_core.contract import Contract
 from perl_core.errors import ConfigError
 from perl_sim.collision import CollisionChecker
-from perl_sim.envs.ur5e_reach import UR5eReachConfig, UR5eReachEnv
+from perl_sim.envs.reach_config import UR5eReachConfig
+from perl_sim.envs.ur5e_reach import UR5eReachEnv
 from perl_sim.goals import GoalSampler, SamplingConfig
 from perl_sim.obstacles import DIVIDER, Box
 from perl_sim.randomisation import RandomisationConfig

@@ -11,22 +11,21 @@ from perl_core.contract import OBSERVATION_SIZE, Contract
 from perl_core.errors import ConfigError
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.observation import ReachErrors, build_observation, reach_errors
+from perl_core.resolved_rate import resolved_rate_action
 from perl_sim import REACH_ID
+from perl_sim.envs.reach_config import UR5eReachConfig
 from perl_sim.envs.reward import RewardConfig
-from perl_sim.envs.ur5e_reach import UR5eReachConfig, UR5eReachEnv
+from perl_sim.envs.ur5e_reach import UR5eReachEnv
 from perl_sim.randomisation import RandomisationConfig
 import pytest
 
 CONTRACT = Contract()
 HOME = np.array(CONTRACT.home_rad)
 NOMINAL = UR5eReachConfig(randomisation=RandomisationConfig.nominal())
-POSE_ERRORS = slice(3, 6), slice(12, 15)
 
 
-def resolved_rate(observation, gain_per_s=3.0):
-    """Return the action whose twist is proportional to what is left of the way."""
-    position, rotation = (observation[part] for part in POSE_ERRORS)
-    return gain_per_s * np.concatenate((position, rotation)) / CONTRACT.action_scale
+def resolved_rate(observation):
+    return resolved_rate_action(observation, CONTRACT)
 
 
 def roll_out(env, seed, policy, options=None):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from perl_core.agents.pe_sac import PESAC
 from perl_core.bundle.runtime import Policy
-from perl_core.checkpoint import BEST, save_checkpoint
+from perl_core.checkpoint import BEST, load_agent, save_checkpoint
 from perl_core.contract import Contract
 from perl_core.errors import BundleError, CheckpointError
 import pytest
@@ -32,7 +32,7 @@ def run(tmp_path):
     """A run whose agent learned nothing, and that agent."""
     torch.set_num_threads(1)
     args = train.Args(run=tmp_path / 'run')
-    environment = train.UR5eReachConfig(contract=Contract(group=args.group))
+    environment = train.task(args.task, args.group)
     train.prepare(args, train.resolved(args, environment))
     agent = PESAC(args.agent, environment.contract, seed=0)
     save_checkpoint(args.run / BEST, agent, None, {'step': 7})
@@ -57,13 +57,27 @@ def test_a_run_becomes_a_bundle_that_acts_like_its_agent(run, tmp_path, capsys):
         np.testing.assert_allclose(policy.act(observation).action, expected, atol=1e-5)
 
 
-def test_a_run_of_another_environment_is_refused(run, tmp_path):
-    folder, _ = run
+def change_config(folder, change):
     config = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
-    config['environment']['config']['horizon_s'] = 9.0
+    config['environment']['config'] |= change
     (folder / 'config.json').write_text(json.dumps(config), encoding='utf-8')
+
+
+def test_a_run_is_exported_with_the_environment_that_it_was_trained_in(run, tmp_path):
+    folder, _ = run
+    change_config(folder, {'horizon_s': 0.4})
+    loaded = load_agent(folder, 'best')
+    assert export.environment_of(loaded).horizon_s == 0.4
     args = export.Args(run=folder, out=tmp_path / 'policy')
-    with pytest.raises(CheckpointError, match=r'environment\.config\.horizon_s = 9\.0'):
+    seen = export.gather(loaded.agent, export.environment_of(loaded), args)
+    assert len(seen) == args.episodes * 10
+
+
+def test_a_run_of_an_environment_of_another_version_is_refused(run, tmp_path):
+    folder, _ = run
+    change_config(folder, {'hurry': 1.0})
+    args = export.Args(run=folder, out=tmp_path / 'policy')
+    with pytest.raises(CheckpointError, match=r"unknown: \['hurry'\]"):
         export.main(args)
     assert not args.out.exists()
 

@@ -1,6 +1,5 @@
 """perl/UR5eReach-v0: bring ``tool0`` of a UR5e to a pose, through servoJ, and hold it there."""
 
-import dataclasses
 import math
 from typing import Any, ClassVar
 
@@ -8,15 +7,14 @@ import gymnasium
 import mujoco
 import numpy as np
 from perl_core.action import Command, joint_velocity_target, plan_segment
-from perl_core.contract import ACTION_SIZE, OBSERVATION, Contract
+from perl_core.contract import ACTION_SIZE, OBSERVATION
 from perl_core.errors import ConfigError
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.observation import ReachErrors, build_observation
 from perl_core.rotation import vector_from_rotation
-from perl_sim.envs.reward import RewardConfig
-from perl_sim.goals import GoalSampler, SamplingConfig
-from perl_sim.obstacles import Box
-from perl_sim.randomisation import Dynamics, RandomisationConfig, apply_dynamics, friction_shift
+from perl_sim.envs.reach_config import UR5eReachConfig
+from perl_sim.goals import GoalSampler
+from perl_sim.randomisation import Dynamics, apply_dynamics, friction_shift
 from perl_sim.robots.ur5e import JOINT_RANGE_RAD, drive_command, load_ur5e
 from perl_sim.servo import ServoModel
 
@@ -38,50 +36,6 @@ MAX_GOAL_DISTANCE_M = 1.5
 
 START_TOLERANCE_RAD = 1e-3
 """An arm that was stopped at a joint limit may be measured this far beyond it."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class UR5eReachConfig:
-    """Everything that defines the task."""
-
-    contract: Contract = dataclasses.field(default_factory=Contract)
-    """Observation, action, rates and limits."""
-    horizon_s: float = 5.0
-    """An episode is truncated after this."""
-    position_tolerance_m: float = 0.01
-    """``info['success']``: the position error is at most this..."""
-    rotation_tolerance_rad: float = math.radians(5.0)
-    """...and the rotation error at most this."""
-    home_share: float = 0.5
-    """Share of the episodes that start near home; the others start where a goal could be."""
-    home_goal_share: float = 0.1
-    """Share of the episodes whose goal is the home pose: where an arm is sent between goals."""
-    home_noise_rad: float = 0.1
-    """Standard deviation of each joint at a start near home."""
-    reward: RewardConfig = dataclasses.field(default_factory=RewardConfig)
-    """What a step pays."""
-    sampling: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
-    """From which configurations starts and goals are drawn."""
-    randomisation: RandomisationConfig = dataclasses.field(default_factory=RandomisationConfig)
-    """What varies between episodes; ``RandomisationConfig.nominal()`` for nothing."""
-    boxes: tuple[Box, ...] = ()
-    """What stands on the table, always in the same place; the observation does not say where."""
-
-    def __post_init__(self) -> None:
-        """Refuse a task without a step."""
-        if not self.horizon_s * self.contract.policy_rate_hz >= 1.0:
-            raise ConfigError(
-                f'horizon_s must be at least one policy period, '
-                f'{self.contract.policy_period_s} s; got {self.horizon_s}'
-            )
-        for name in ('home_share', 'home_goal_share'):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f'{name} must be within [0, 1]; got {getattr(self, name)}')
-
-    @property
-    def horizon_steps(self) -> int:
-        """Steps of an episode."""
-        return round(self.horizon_s * self.contract.policy_rate_hz)
 
 
 class UR5eReachEnv(gymnasium.Env[np.ndarray, np.ndarray]):
