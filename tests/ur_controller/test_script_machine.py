@@ -13,9 +13,8 @@ from perl_sim.ur_controller.controller import (
     SafetyMode,
 )
 from perl_sim.ur_controller.rtde_variables import resting_values
-from perl_sim.ur_controller.script_commands import COMMANDS
 from perl_sim.ur_controller.script_machine import ScriptMachine
-from perl_sim.ur_controller.script_tool_commands import TOOL_COMMANDS
+from perl_sim.ur_controller.script_table import ALL_COMMANDS
 import pytest
 
 HOME_RAD = np.array(Contract().home_rad)
@@ -27,12 +26,11 @@ READY, DONE = 1, 2
 class Bench:
     """A controller with its script, its registers at hand."""
 
-    def __init__(self, payload_kg=0.0, offset=0):
+    def __init__(self, payload_kg=0.0, offset=0, version=(99, 0)):
         self.values = resting_values()
         self.controller = Controller(Arm(HOME_RAD, ArmConfig(payload_kg=payload_kg)))
         self.arm = self.controller.arm
-        self.script = ScriptMachine(
-            self.controller, self.arm.tool, self.values, {**COMMANDS, **TOOL_COMMANDS})
+        self.script = ScriptMachine(self.controller, self.values, ALL_COMMANDS, version)
         self.offset = offset
         assert self.controller.start_program('rtde_control')
         self.script.start(offset)
@@ -180,7 +178,7 @@ def test_stop_type_is_that_of_the_script():
     assert bench.script.stops_are_linear
 
 
-@pytest.mark.parametrize('command', [18, 52, 66, 200, -1])
+@pytest.mark.parametrize('command', [5, 13, 32, 200, -1])
 def test_what_is_not_emulated_stops_the_program_and_names_itself(command, caplog):
     bench = Bench()
     with caplog.at_level('INFO'):
@@ -220,7 +218,7 @@ def test_no_speed_whatever_throws_the_arm_beyond_its_limits(numbers):
     assert np.abs(bench.arm.velocity_rad_s).max() < 1.3 * np.pi
 
 
-@given(command=st.sampled_from(sorted({**COMMANDS, **TOOL_COMMANDS})),
+@given(command=st.sampled_from(sorted(ALL_COMMANDS)),
        numbers=st.lists(NUMBERS, min_size=18, max_size=18), integer=st.integers(-2**31, 2**31 - 1))
 @settings(max_examples=150)
 @example(command=WATCHDOG, numbers=[5e-324] * 18, integer=0)

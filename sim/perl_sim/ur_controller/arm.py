@@ -20,6 +20,7 @@ from perl_sim.ur_controller.force_sensor import ForceSensor
 from perl_sim.ur_controller.load import Load
 from perl_sim.ur_controller.motions import TICK_S, Hold, Motion, Reference, Servo, Speed, Stop
 from perl_sim.ur_controller.tool import Tool
+from perl_sim.ur_controller.touch import Touch
 
 OVERSPEED = 1.1
 """A stop for too much speed begins a tenth above the limit. Own choice."""
@@ -60,6 +61,7 @@ class Arm:
         self.kinematics = ArmKinematics(self._model)
         self.tool = Tool(self.kinematics)
         self.sensor = ForceSensor(self._model, self._data, self.config)
+        self.touch = Touch(self.sensor)
         self.load = Load(self._model, self._data, self.config, self.sensor)
         self.drives = Drives(self._model, self._data, self.config)
         self._data.qpos[:] = initial_rad
@@ -199,6 +201,7 @@ class Arm:
             self.settle()
         mujoco.mj_step(self._model, self._data)
         self.sensor.feel()
+        self.touch.follow()
         self._past_rad.appendleft(self._data.qpos.copy())
         return failure or self._violation()
 

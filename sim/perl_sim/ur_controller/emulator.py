@@ -33,10 +33,9 @@ from perl_sim.ur_controller.pacing import Clock
 from perl_sim.ur_controller.pendant import SERIAL_NUMBER, Pendant
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
-from perl_sim.ur_controller.script_commands import COMMANDS
 from perl_sim.ur_controller.script_machine import ScriptMachine
 from perl_sim.ur_controller.script_server import Program, whole_program
-from perl_sim.ur_controller.script_tool_commands import TOOL_COMMANDS
+from perl_sim.ur_controller.script_table import ALL_COMMANDS
 
 BUILD_NUMBER = 1234
 """Fourth part of a version that is given with three. Own choice."""
@@ -121,7 +120,7 @@ class Emulator:
         )
         self._tool = self.controller.arm.tool
         self._script = ScriptMachine(
-            self.controller, self._tool, self._values, {**COMMANDS, **TOOL_COMMANDS}
+            self.controller, self._values, ALL_COMMANDS, config.version[:2]
         )
         self.faults = Faults()
         self._rtde = RtdeServer(self._values, config.version, self.faults)
@@ -129,7 +128,7 @@ class Emulator:
             self.controller.power(RobotMode.POWER_OFF)
         if config.protective_stop:
             self.controller.protective_stop('asked for at start')
-        self._measurements = Measurements(self._values, self.controller, self._tool)
+        self._measurements = Measurements(self._values, self.controller)
         self._interfaces = ClientInterfaces(
             self._values, config.version, self.controller.arm.config.dh_parameters,
             self._run_program,
@@ -199,7 +198,7 @@ class Emulator:
             _LOG.warning('a fault is on: the program %s does not start', program.name)
         elif program.is_control_script:
             if self.controller.start_program('rtde_control'):
-                self._script.start(program.register_offset)
+                self._script.start(program.register_offset, program.text)
         else:
             self.controller.stop_program('another program came')
             _LOG.warning('%r is not emulated; only the control script of ur_rtde is',

@@ -39,6 +39,8 @@ class ForceSensor:
         """Error of the sensor in ``tool0``; a fault sets it."""
         self.push = np.zeros(6)
         """What else acts at the flange: force and torque in ``base``; a fault sets it."""
+        self.external: np.ndarray | None = None
+        """What an external sensor reads in ``tool0``, if it takes the place of this one."""
         self.contact_force_n = 0.0
         """Sum of the forces of all contacts of the arm."""
         self.tool_touches = False
@@ -63,13 +65,19 @@ class ForceSensor:
             self._add_contact(index)
 
     def raw_in_flange(self) -> np.ndarray:
-        """Return what the sensor itself reads, in ``tool0``."""
+        """Return what the sensor itself reads, in ``tool0``; or the external one, if enabled."""
+        if self.external is not None:
+            return self.external + self.bias
         return self._total(self._weight_n, self._centre_m) + self.bias
 
     def in_flange(self) -> np.ndarray:
         """Return the wrench without declared payload and zero point, about ``tool0``, in it."""
         declared = _wrench(self._declared_centre_m, self._rotation.T @ self._declared_weight_n)
         return self.raw_in_flange() - declared - self._zero
+
+    def force_in_base(self) -> np.ndarray:
+        """Return the force on the tool in ``base``, shape (3,)."""
+        return self._rotation @ self.in_flange()[:3]
 
     def at_tool(self, pose: Pose) -> np.ndarray:
         """Return the wrench about the tool centre point at this pose, in ``base``."""

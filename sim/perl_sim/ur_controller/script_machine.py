@@ -1,7 +1,8 @@
 """The state machine of ur_rtde's control script: registers in, motions and registers out.
 
 Source: ur_rtde 1.6.5, scripts/rtde_control.script. Every tick it reads the command word, runs the
-command's handler and answers in output_int_register_0: 1 ready, 2 done.
+command's handler and answers in output_int_register_0: 1 ready, 2 done. What takes time is a
+generator that is resumed once a tick.
 """
 
 from collections.abc import Callable
@@ -9,96 +10,23 @@ import dataclasses
 import logging
 
 import numpy as np
-from perl_core.errors import PerlError
-from perl_sim.ur_controller.arm import Arm
+from perl_sim.ur_controller.actions import Actions
 from perl_sim.ur_controller.controller import Controller, RuntimeState
+from perl_sim.ur_controller.performer import Performer, Routine, is_over
 from perl_sim.ur_controller.rtde_variables import Values
+from perl_sim.ur_controller.script_errors import ImpossibleTargetError, ScriptError
+from perl_sim.ur_controller.script_registers import AsyncProgress, Registers
 from perl_sim.ur_controller.tool import Tool
 
 NO_COMMAND = 0
 STOP_SCRIPT = 255
 READY, DONE = 1, 2
+NEWEST = (99, 0)
+"""A version that knows every command."""
 
 _LOG = logging.getLogger(__name__)
 
-
-class ImpossibleTargetError(PerlError):
-    """Where the arm cannot go: the answer is a protective stop, as on the robot."""
-
-
-class ScriptError(PerlError):
-    """What the script cannot do: the answer is the end of the program, as on the robot."""
-
-
-class Registers:
-    """The registers of one program: it reads inputs and writes outputs, shifted by an offset."""
-
-    def __init__(self, values: Values, offset: int) -> None:
-        """Name the registers once.
-
-        Args:
-            values: of all RTDE variables.
-            offset: 0, or 24 with ur_rtde's upper range flag.
-        """
-        self._values = values
-        self._int_in = [f'input_int_register_{offset + index}' for index in range(24)]
-        self._double_in = [f'input_double_register_{offset + index}' for index in range(24)]
-        self._int_out = [f'output_int_register_{offset + index}' for index in range(24)]
-        self._double_out = [f'output_double_register_{offset + index}' for index in range(24)]
-
-    @property
-    def command_name(self) -> str:
-        """Name of the register that holds the command word."""
-        return self._int_in[0]
-
-    def integer(self, index: int) -> int:
-        """Return an integer input."""
-        return self._values[self._int_in[index]][0]
-
-    def double(self, index: int) -> float:
-        """Return a double input."""
-        return self._values[self._double_in[index]][0]
-
-    def vector(self, start: int = 0, count: int = 6) -> np.ndarray:
-        """Return double inputs in a row."""
-        names = self._double_in[start:start + count]
-        return np.array([self._values[name][0] for name in names])
-
-    def write_integer(self, index: int, value: int) -> None:
-        """Set an integer output."""
-        self._values[self._int_out[index]] = (int(value),)
-
-    def write_vector(self, numbers: np.ndarray) -> None:
-        """Set the double outputs from 0 on."""
-        for name, number in zip(self._double_out, numbers.tolist(), strict=False):
-            self._values[name] = (number,)
-
-
-@dataclasses.dataclass
-class AsyncProgress:
-    """The word in output_int_register_2 that tells how far an asynchronous motion is."""
-
-    operation: int = 0
-    """Counts operations, modulo 128."""
-    writes: int = 1
-    """Counts changes of the word, modulo 128."""
-    running: bool = False
-    """Whether the operation goes on."""
-
-    def change(self, running: bool) -> None:
-        """Begin a new operation, or end the present one."""
-        if running:
-            self.operation = (self.operation + 1) % 128
-        self.running = running
-        self.writes = (self.writes + 1) % 128
-
-    @property
-    def word(self) -> int:
-        """Bits 30-24 operation, 22-16 writes, 15 running, 14-0 progress."""
-        return self.operation << 24 | self.writes << 16 | self.running << 15
-
-
-Handler = Callable[['ScriptMachine'], None]
+Handler = Callable[['ScriptMachine'], Routine | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,42 +39,65 @@ class Command:
     """What it does."""
     every_step: bool = False
     """Whether it runs again at every step and is never acknowledged."""
+    since: tuple[int, int] = (0, 0)
+    """PolyScope version from which on the script does it; before, it only acknowledges."""
 
 
-class ScriptMachine:
+class ScriptMachine(Performer):
     """The running control script."""
 
     def __init__(
-        self, controller: Controller, tool: Tool, values: Values, commands: dict[int, Command]
+        self,
+        controller: Controller,
+        values: Values,
+        commands: dict[int, Command],
+        version: tuple[int, int] = NEWEST,
     ) -> None:
         """Wait for a program.
 
         Args:
             controller: whose program this is.
-            tool: mounted on its arm.
             values: of all RTDE variables.
             commands: what each command word does.
+            version: of PolyScope (major, minor).
         """
+        super().__init__(controller.arm)
         self.controller = controller
-        self.arm: Arm = controller.arm
-        self.tool = tool
+        self.tool: Tool = controller.arm.tool
         self.values = values
+        self.actions = Actions(controller, values)
         self._commands = commands
+        self._version = version
         self.start(offset=0)
 
-    def start(self, offset: int) -> None:
-        """Begin the script anew, with its registers shifted by the offset."""
+    def start(self, offset: int, text: str = '') -> None:
+        """Begin the script anew.
+
+        Args:
+            offset: of its registers, 0 or 24.
+            text: of the script: movePath lies in it.
+        """
+        self.forget()
         self.registers = Registers(self.values, offset)
+        self.text = text
+        self.actions.begin_program()
         self.progress = AsyncProgress()
         self.stops_are_linear = False
-        self.waypoint_rad = self.arm.position_rad
+        self.speeds_are_linear = True
         self.watchdog_ticks: int | None = None
+        self.contact_ticks = 0
+        """Since when there was the contact that contact detection found; 0: none yet."""
+        self.external_sensor = False
+        """Whether the force is that of the RTDE input external_force_torque."""
+        self.arm.sensor.external = None
         self._unfed_ticks = 0
         self._executing = False
-        self._blocked = False
         self._paused = False
-        self._motion: Callable[[], None] | None = None
-        self._continuous = False
+        self._warned: set[int] = set()
+        self._routine: Routine | None = None
+        self._background: Routine | None = None
+        self._watch: Routine | None = None
+        self._next: Callable[[], Routine] | None = None
         self.registers.write_integer(2, self.progress.word)
         self.registers.write_integer(0, READY)
 
@@ -165,34 +116,46 @@ class ScriptMachine:
                 f'{self.watchdog_ticks} ticks of 2 ms'
             )
             return
-        if self._blocked:
-            self._wait()
-        else:
-            self._read_command()
-        if self._motion and (self._continuous or self._paused):
-            self._motion()
-        self._paused = False
+        try:
+            self._play()
+        except ImpossibleTargetError as error:
+            self.controller.protective_stop(str(error))
+        except ScriptError as error:
+            self.controller.stop_program(str(error))
 
-    def keep_doing(self, motion: Callable[[], None]) -> None:
-        """Issue this motion at every tick until another begins: the script's threads."""
-        self._motion, self._continuous = motion, True
+    def in_background(self, routine: Routine) -> None:
+        """Begin an asynchronous operation, the one before being stopped."""
+        self.stop_background()
+        self.signal_progress(0)
+        self._background = routine
+        next(routine, None)
 
-    def move(self, motion: Callable[[], None], asynchronous: bool = False) -> None:
-        """Issue a motion that ends by itself; the script waits for its end unless asynchronous."""
-        self._motion, self._continuous = motion, False
-        self._blocked = not asynchronous
-        self._set_running(asynchronous)
-        motion()
+    def stop_background(self) -> bool:
+        """End the asynchronous operation; return whether there was one."""
+        if self._background is None:
+            return False
+        self._background.close()
+        self._background = None
+        self.signal_progress(-1)
+        return True
+
+    def watch(self, routine: Routine | None) -> None:
+        """Run this beside everything else; None ends what ran before."""
+        self._watch = routine
+
+    def do_next(self, routine: Callable[[], Routine]) -> None:
+        """Do this as soon as there is no command."""
+        self._next = routine
+
+    def signal_progress(self, progress: int) -> None:
+        """Report how far an asynchronous operation is: 0 begins one, -1 ends it."""
+        self.progress.signal(progress)
+        self.registers.write_integer(2, self.progress.word)
 
     def set_watchdog(self, limit_ticks: int) -> None:
         """Stop the program when the command word is not written for so many ticks."""
         self.watchdog_ticks = limit_ticks
         self._unfed_ticks = 0
-
-    def _set_running(self, running: bool) -> None:
-        if running or self.progress.running:
-            self.progress.change(running)
-            self.registers.write_integer(2, self.progress.word)
 
     def _watchdog_expired(self, written: set[str]) -> bool:
         if self.watchdog_ticks is None or self.registers.command_name in written:
@@ -201,42 +164,65 @@ class ScriptMachine:
         self._unfed_ticks += 1
         return self._unfed_ticks > self.watchdog_ticks
 
-    def _wait(self) -> None:
-        if self.arm.is_steady and not self._paused:
-            self._blocked = False
-            self._motion = None
-            self.registers.write_integer(0, DONE)
+    def _play(self) -> None:
+        if self.external_sensor:
+            self.arm.sensor.external = np.array(self.values['external_force_torque'])
+        if self._paused:
+            self._paused = False
+            self.go_on()
+        else:
+            self._advance()
+        self.keep_on()
+
+    def _advance(self) -> None:
+        if self._watch:
+            next(self._watch, None)
+        if self._background and is_over(self._background):
+            self._background = None
+            self.signal_progress(-1)
+        if self._routine is None:
+            self._read_command()
+        elif is_over(self._routine):
+            self._finish()
+
+    def _finish(self) -> None:
+        self._routine = None
+        self.registers.write_integer(0, DONE)
 
     def _read_command(self) -> None:
-        if self.progress.running and self.arm.is_steady:
-            self._set_running(False)
         word = self.registers.integer(0)
-        if word == NO_COMMAND:
+        if word == NO_COMMAND and self._next:
+            following, self._next = self._next, None
+            self._routine = following()
+        elif word == NO_COMMAND:
             self._executing = False
             self.registers.write_integer(0, READY)
         elif word == STOP_SCRIPT:
             self.controller.stop_program('the client ended it (stopScript)')
         else:
-            self._run(word)
+            self._obey(word)
 
-    def _run(self, word: int) -> None:
+    def _obey(self, word: int) -> None:
         command = self._commands.get(word)
-        try:
-            if command is None:
-                known = ', '.join(known.name for known in self._commands.values())
-                raise ScriptError(f'command {word} is not emulated; known: {known}')
-            if command.every_step:
-                command.run(self)
-                self.registers.write_integer(0, READY)
-            elif not self._executing:
-                self._run_once(command)
-        except ImpossibleTargetError as error:
-            self.controller.protective_stop(str(error))
-        except ScriptError as error:
-            self.controller.stop_program(str(error))
+        if command is None:
+            known = ', '.join(known.name for known in self._commands.values())
+            raise ScriptError(f'command {word} is not emulated; known: {known}')
+        if command.every_step:
+            self._do(word, command)
+            self.registers.write_integer(0, READY)
+        elif not self._executing:
+            self._executing = True
+            self._routine = self._do(word, command)
+            if self._routine is None or is_over(self._routine):
+                self._finish()
 
-    def _run_once(self, command: Command) -> None:
-        self._executing = True
-        command.run(self)
-        if not self._blocked:
-            self.registers.write_integer(0, DONE)
+    def _do(self, word: int, command: Command) -> Routine | None:
+        if self._version >= command.since:
+            return command.run(self)
+        if word not in self._warned:
+            self._warned.add(word)
+            _LOG.warning(
+                '%s needs PolyScope %d.%d and this is %d.%d: the script does nothing',
+                command.name, *command.since, *self._version[:2])
+        return None
+

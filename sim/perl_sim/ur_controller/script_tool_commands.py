@@ -1,93 +1,91 @@
-"""The command words of ur_rtde's control script that speak of the tool's pose, as a table."""
+"""The command words of ur_rtde's control script that steer the tool, as a table."""
 
 import numpy as np
-from perl_sim.ur_controller.script_commands import (
-    move_to_joints,
-    pace_in_registers,
-    require_finite,
-    require_target,
-    servo_arguments,
-    travel,
-)
-from perl_sim.ur_controller.script_machine import Command, ScriptError, ScriptMachine
-from perl_sim.ur_controller.tool import pose_trans
-from perl_sim.ur_controller.tool_motions import SpeedL
-from perl_sim.ur_controller.ways import tool_leg
+from perl_core.rotation import rotation_from_vector
+from perl_sim.ur_controller.actions import require_finite
+from perl_sim.ur_controller.performer import Routine
+from perl_sim.ur_controller.script_commands import pace_in_registers, servo_arguments, travel
+from perl_sim.ur_controller.script_machine import Command, ScriptMachine
+from perl_sim.ur_controller.tool_motions import ServoC, SpeedL
+
+JOG_STOP_M_S2 = 1.2
+"""Source: rtde_control.script, stop_jog."""
+BASE, TOOL, CUSTOM = 0.0, 1.0, 2.0
+"""Features of jogging. Source: rtde_control.script."""
 
 
-def _solve(script: ScriptMachine, pose: np.ndarray, near_rad: np.ndarray) -> np.ndarray:
-    require_finite(pose)
-    joints_rad = script.tool.joints_for(pose, near_rad)
-    if joints_rad is None:
-        raise ScriptError(f'no joint angles found for the pose {pose.round(4).tolist()}')
-    return joints_rad
+def _is_asynchronous(script: ScriptMachine) -> bool:
+    return script.registers.integer(1) == 1
 
 
-def _has_solution(script: ScriptMachine, near_rad: np.ndarray) -> None:
-    pose = script.registers.vector()
-    require_finite(pose)
-    script.registers.write_integer(1, script.tool.joints_for(pose, near_rad) is not None)
+def _move_j_to_pose(script: ScriptMachine) -> Routine | None:
+    actions = script.actions
+    joints_rad = actions.solve(script.registers.vector(), script.arm.reference.position_rad)
+    leg = actions.joint_leg(joints_rad, pace_in_registers(script))
+    return travel(script, [leg], _is_asynchronous(script))
 
 
-def _move_j_to_pose(script: ScriptMachine) -> None:
-    pose = script.registers.vector()
-    move_to_joints(script, _solve(script, pose, script.arm.reference.position_rad))
+def _move_l_to(script: ScriptMachine, pose: np.ndarray) -> Routine | None:
+    leg = script.actions.tool_leg(pose, pace_in_registers(script))
+    return travel(script, [leg], _is_asynchronous(script))
 
 
-def _move_l_to(script: ScriptMachine, pose: np.ndarray) -> None:
-    pace = pace_in_registers(script)
-    script.waypoint_rad = _solve(script, pose, script.arm.reference.position_rad)
-    travel(script, tool_leg(script.tool, pose, pace))
+def _move_l(script: ScriptMachine) -> Routine | None:
+    return _move_l_to(script, script.registers.vector())
 
 
-def _move_l(script: ScriptMachine) -> None:
-    _move_l_to(script, script.registers.vector())
-
-
-def _move_l_to_joints(script: ScriptMachine) -> None:
+def _move_l_to_joints(script: ScriptMachine) -> Routine | None:
     joints_rad = script.registers.vector()
-    require_target(joints_rad)
-    _move_l_to(script, script.tool.pose(joints_rad))
+    script.actions.require_target(joints_rad)
+    return _move_l_to(script, script.tool.pose(joints_rad))
 
 
-def _speed_l(script: ScriptMachine) -> None:
-    twist, acceleration_m_s2 = script.registers.vector(), script.registers.double(6)
+def steer(script: ScriptMachine, twist: np.ndarray, acceleration_m_s2: float) -> None:
+    """Move the tool with this velocity until something else is asked for."""
     require_finite(np.append(twist, acceleration_m_s2))
     motion = SpeedL(script.tool, twist, acceleration_m_s2)
     script.keep_doing(lambda: script.arm.begin(motion))
 
 
+def _speed_l(script: ScriptMachine) -> None:
+    script.speeds_are_linear = True
+    steer(script, script.registers.vector(), script.registers.double(6))
+
+
 def _servo_l(script: ScriptMachine) -> None:
     pose, arguments = script.registers.vector(), servo_arguments(script)
-    target_rad = _solve(script, pose, script.arm.reference.position_rad)
+    target_rad = script.actions.solve(pose, script.arm.reference.position_rad)
     script.keep_doing(lambda: script.arm.servo_j(target_rad, *arguments))
 
 
-def _inverse(script: ScriptMachine) -> None:
-    pose = script.registers.vector()
-    script.registers.write_vector(_solve(script, pose, script.arm.position_rad))
+def _servo_c(script: ScriptMachine) -> None:
+    # The blend radius of the last argument has no effect here: the tool goes on its way as soon
+    # as a new target comes.
+    registers = script.registers
+    pose = registers.vector()
+    require_finite(registers.vector(0, 9))
+    script.actions.solve(pose, script.arm.reference.position_rad)
+    motion = ServoC(script.tool, registers.double(6), registers.double(7))
+    motion.target = pose
+    script.keep_doing(lambda: script.arm.begin(motion))
 
 
-def _inverse_near(script: ScriptMachine) -> None:
-    pose, near_rad = script.registers.vector(), script.registers.vector(6)
-    require_target(near_rad)
-    script.registers.write_vector(_solve(script, pose, near_rad))
+def _jog_start(script: ScriptMachine) -> None:
+    registers = script.registers
+    speeds, feature = registers.vector(), registers.double(6)
+    require_finite(registers.vector(0, 14))
+    if feature == TOOL:
+        rotation = rotation_from_vector(script.tool.pose(script.arm.position_rad)[3:])
+    elif feature == CUSTOM:
+        rotation = rotation_from_vector(registers.vector(8)[3:])
+    else:
+        rotation = np.eye(3)
+    twist = np.concatenate((rotation @ speeds[:3], rotation @ speeds[3:]))
+    steer(script, twist, registers.double(7))
 
 
-def _has_inverse(script: ScriptMachine) -> None:
-    _has_solution(script, script.arm.position_rad)
-
-
-def _has_inverse_near(script: ScriptMachine) -> None:
-    near_rad = script.registers.vector(6)
-    require_target(near_rad)
-    _has_solution(script, near_rad)
-
-
-def _pose_trans(script: ScriptMachine) -> None:
-    first, second = script.registers.vector(), script.registers.vector(6)
-    require_finite(np.append(first, second))
-    script.registers.write_vector(pose_trans(first, second))
+def _jog_stop(script: ScriptMachine) -> Routine:
+    return script.perform(script.actions.stopping(JOG_STOP_M_S2, linear=True))
 
 
 TOOL_COMMANDS = {
@@ -95,12 +93,9 @@ TOOL_COMMANDS = {
     3: Command('moveL', _move_l),
     4: Command('moveL_FK', _move_l_to_joints),
     10: Command('speedL', _speed_l, every_step=True),
+    12: Command('servoC', _servo_c),
     24: Command('servoL', _servo_l, every_step=True),
-    30: Command('getInverseKinematics(x, qnear)', _inverse_near),
-    36: Command('isPoseWithinSafetyLimits', _has_inverse),
-    39: Command('poseTrans', _pose_trans),
-    46: Command('getInverseKinematics(x)', _inverse),
-    60: Command('getInverseKinematicsHasSolution(x)', _has_inverse),
-    61: Command('getInverseKinematicsHasSolution(x, qnear)', _has_inverse_near),
+    41: Command('jogStart', _jog_start),
+    42: Command('jogStop', _jog_stop),
 }
 """What is emulated of them, by command word (ur_rtde rtde.h)."""

@@ -159,7 +159,7 @@ class Travel:
         self.done = False
         self.leg = 0
         """Index of the leg that was begun last."""
-        self._tool, self._legs = tool, legs
+        self._tool, self._legs = tool, list(legs)
         self._before = Stop(STOP_RAD_S2)
         self._ways: list[_Passage] = []
 
@@ -180,6 +180,17 @@ class Travel:
         if self.done:
             return Reference(position_rad, np.zeros(6))
         return Reference(position_rad, (position_rad - reference.position_rad) / TICK_S)
+
+    @property
+    def waits(self) -> bool:
+        """Whether another leg may be added now: the last one ends, or comes near its end."""
+        if self.leg + 1 < len(self._legs) or len(self._ways) != 1:
+            return False
+        return self._ways[0].over or self._blends(self._ways[0])
+
+    def add(self, leg: Leg) -> None:
+        """Follow another leg after the present ones."""
+        self._legs.append(leg)
 
     def again(self) -> None:
         """Begin the present leg anew, from wherever the arm rests."""
