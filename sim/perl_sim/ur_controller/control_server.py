@@ -12,10 +12,11 @@ import socket
 from typing import Any
 
 from perl_core.errors import ConfigError, PerlError
+from perl_sim.ur_controller.faults import CONTROL
 from perl_sim.ur_controller.network import Connection
 from perl_sim.ur_controller.rtde_protocol import ProtocolError
 
-SERVICE = 'control'
+SERVICE = CONTROL
 """Name of this service in messages."""
 MAX_LINE_BYTES = 65536
 """Own choice."""

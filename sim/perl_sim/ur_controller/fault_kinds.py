@@ -12,7 +12,7 @@ from typing import Any
 from perl_sim.ur_controller.client_interfaces import INTERFACES
 from perl_sim.ur_controller.controller import Controller
 from perl_sim.ur_controller.fault_parameters import DURATION, MAX_S, Parameter
-from perl_sim.ur_controller.faults import ALL, Faults
+from perl_sim.ur_controller.faults import ALL, Faults, covers
 from perl_sim.ur_controller.impairment import Conditions
 from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.network import Connection, Network
@@ -85,9 +85,9 @@ def _impair(faults: Faults, arguments: Arguments, **conditions: Any) -> None:
 
 
 def _connections(robot: Robot, arguments: Arguments) -> list[Connection]:
-    service = arguments.get('service', ALL)
+    services = (arguments.get('service', ALL),)
     return [connection for connection in robot.network.connections
-            if service in (ALL, connection.service)]
+            if covers(services, connection.service)]
 
 
 def cut(robot: Robot, arguments: Arguments) -> None:

@@ -3,6 +3,7 @@
 Nothing here knows when a fault begins or ends; see fault_schedule.py for that.
 """
 
+from collections.abc import Collection
 import dataclasses
 
 import numpy as np
@@ -10,7 +11,14 @@ from perl_sim.ur_controller.impairment import FINE, Conditions
 from perl_sim.ur_controller.rtde_variables import Values
 
 ALL = 'all'
-"""Stands for every service."""
+"""Stands for every service of the controller; not for the control socket, which is none."""
+CONTROL = 'control'
+"""The service that no fault touches: by it faults come and go."""
+
+
+def covers(services: Collection[str], service: str) -> bool:
+    """Return whether a service is one of these."""
+    return service in services or (ALL in services and service != CONTROL)
 
 
 @dataclasses.dataclass
@@ -48,7 +56,7 @@ class Faults:
 
     def refuses(self, service: str) -> bool:
         """Return whether new connections to a service are reset."""
-        return service in self.refused_services or ALL in self.refused_services
+        return covers(self.refused_services, service)
 
     def impair(self, service: str, conditions: Conditions) -> None:
         """Make the connections to a service, or to ``ALL``, at least as bad as this."""
@@ -56,7 +64,7 @@ class Faults:
 
     def conditions_of(self, service: str) -> Conditions:
         """Return what is wrong with the connections to a service."""
-        if not self.conditions:
+        if not self.conditions or service == CONTROL:
             return FINE
         both = self.conditions.get(service, FINE), self.conditions.get(ALL, FINE)
         return both[0].worse_of(both[1])
