@@ -105,17 +105,26 @@ ur_rtde rtde_receive_interface.cpp (payload, wrench, inertia, torque), urcl data
 them: the others."""
 
 CONSTANT: dict[str, str] = {
-    'euromap67_input_bits': 'no Euromap 67 interface is fitted',
-    'euromap67_output_bits': 'no Euromap 67 interface is fitted',
-    'euromap67_24V_voltage': 'no Euromap 67 interface is fitted',
-    'euromap67_24V_current': 'no Euromap 67 interface is fitted',
-    'encoder0_raw': 'no conveyor encoder is fitted',
-    'encoder1_raw': 'no conveyor encoder is fitted',
-    'joint_temperatures': 'heat is not simulated',
-    'tool_temperature': 'heat is not simulated',
-    'actual_main_voltage': 'the power supply is not simulated',
-    'actual_robot_voltage': 'the power supply is not simulated',
-    'actual_joint_voltage': 'the power supply is not simulated',
+    name: reason for reason, names in {
+        'no Euromap 67 interface is fitted': (
+            'euromap67_input_bits euromap67_output_bits euromap67_24V_voltage '
+            'euromap67_24V_current'),
+        'no conveyor encoder is fitted': 'encoder0_raw encoder1_raw',
+        'heat is not simulated': 'joint_temperatures tool_temperature',
+        'the power supply is not simulated': 'actual_main_voltage io_current',
+        'energy is not counted': (
+            'actual_robot_energy_consumed actual_robot_braking_energy_dissipated'),
+        'nothing is connected to the tool': (
+            'tool_mode tool_output_current tool_analog_input0 tool_analog_input1 '
+            'tool_analog_input_types tool_output_mode tool_digital_output0_mode '
+            'tool_digital_output1_mode'),
+        'the controller has no real-time thread of its own': (
+            'actual_execution_time target_execution_time'),
+        'scripts are not run line by line': 'script_control_line',
+        'what slows a motion down is not told': 'time_scale_source',
+        'the expected current has no window': 'actual_current_window',
+        'the base does not move': 'target_base_acceleration target_base_wrench',
+    }.items() for name in names.split()
 }
 """Variables that always hold their value at rest, and why."""
 
