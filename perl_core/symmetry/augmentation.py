@@ -40,7 +40,7 @@ class Augmentation:
 
     def __call__(self, transition: Transition, generator: torch.Generator) -> Transition:
         """Return the transitions, each turned by an element drawn from the Haar measure."""
-        return self.turned(transition, self.group.sample(len(transition.observation), generator))
+        return self._turned(transition, self.group.sample(len(transition.observation), generator))
 
     def turned(self, transition: Transition, elements: torch.Tensor) -> Transition:
         """Return the transitions, each turned by the element given for it.
@@ -53,12 +53,26 @@ class Augmentation:
             SymmetryError: shapes do not fit, values are not finite, or elements are of another
                 group.
         """
+        batch = self.group.batch(elements)
+        if any(len(values) != len(batch) for values in transition):
+            raise SymmetryError(
+                f'expected one of {len(batch)} elements for each transition, got '
+                f'{[len(values) for values in transition]} observations, actions and next '
+                'observations'
+            )
+        return self._turned(transition, batch)
+
+    def _turned(self, transition: Transition, batch: torch.Tensor) -> Transition:
         observation, action, next_observation = transition
+        for values in (observation, next_observation):
+            self.observation.require_values(values)
         pair = torch.stack((observation, next_observation), dim=1)
-        first, second = self.observation.transform(elements, pair).unbind(dim=1)
-        if action.dtype.is_floating_point:
-            return Transition(first, self.action.transform(elements, action), second)
-        return Transition(first, moved_indices(self.action, elements, action), second)
+        first, second = self.observation.apply(batch, pair).unbind(dim=1)
+        if not action.dtype.is_floating_point:
+            return Transition(first, moved_indices(self.action, batch, action), second)
+        self.action.require_values(action)
+        turned_action = self.action.apply(batch, action.unsqueeze(1)).squeeze(1)
+        return Transition(first, turned_action, second)
 
 
 def moved_indices(

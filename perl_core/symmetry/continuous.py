@@ -20,17 +20,30 @@ def _signs(count: int, generator: torch.Generator) -> torch.Tensor:
     return 2.0 * torch.randint(2, (count,), generator=generator).double() - 1.0
 
 
+def _quadratic_forms() -> torch.Tensor:
+    """Return what turns the products q_i q_j of a unit quaternion into a rotation, (16, 9)."""
+    forms = torch.zeros(4, 4, 3, 3, dtype=torch.float64)
+    w = 0
+    for axis in range(3):
+        for other in range(4):
+            forms[other, other, axis, axis] = 1.0 if other in (w, axis + 1) else -1.0
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        forms[first + 1, second + 1, first, second] += 2.0
+        forms[first + 1, second + 1, second, first] += 2.0
+        forms[w, axis + 1, second, first] += 2.0
+        forms[w, axis + 1, first, second] -= 2.0
+    return forms.view(16, 9)
+
+
+_QUADRATIC_FORMS = _quadratic_forms()
+
+
 def _rotations(count: int, generator: torch.Generator) -> torch.Tensor:
     """Return rotations of uniformly drawn unit quaternions, float64, (count, 3, 3)."""
-    w, x, y, z = torch.nn.functional.normalize(
-        torch.randn(4, count, generator=generator, dtype=torch.float64), dim=0
-    )
-    rows = (
-        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-    )  # fmt: skip
-    return torch.stack(rows, dim=-1).view(count, 3, 3)
+    draws = torch.randn(count, 4, generator=generator, dtype=torch.float64)
+    quaternions = torch.nn.functional.normalize(draws, dim=1)
+    products = (quaternions[:, :, None] * quaternions[:, None]).flatten(1)
+    return (products @ _QUADRATIC_FORMS).view(count, 3, 3)
 
 
 def _angles_rad(count: int, generator: torch.Generator) -> torch.Tensor:

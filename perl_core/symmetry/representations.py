@@ -7,6 +7,7 @@ representations are written ``a + b``, ``3 * a``, ``a * b`` and ``a.dual``.
 from collections.abc import Sequence
 from functools import cached_property
 import itertools
+import math
 from typing import NamedTuple
 
 from perl_core.contract import Slice
@@ -89,10 +90,15 @@ class Representation:
         return tuple(Copies(atom, torch.tensor(rows)) for atom, rows in positions.items())
 
     @cached_property
-    def _gathered(self) -> torch.Tensor:
+    def _entries(self) -> list[slice | torch.Tensor]:
+        """The entries of each of ``copies``."""
+        return [_slice_if_contiguous(copies.positions.flatten()) for copies in self.copies]
+
+    @cached_property
+    def _order(self) -> slice | torch.Tensor:
         """Where each entry of the flat vector stands after the copies have been put in a row."""
         rows = [copies.positions.flatten() for copies in self.copies]
-        return torch.cat([torch.zeros(0, dtype=torch.int64), *rows]).argsort()
+        return _slice_if_contiguous(torch.cat([torch.zeros(0).long(), *rows]).argsort())
 
     def __add__(self, other: 'Representation') -> 'Representation':
         """Return the direct sum: the entries of the other come after those of this one."""
@@ -192,30 +198,36 @@ class Representation:
                 another group.
         """
         batch = self.group.batch(element)
-        self._require_values(values)
+        self.require_values(values)
         if element.ndim == len(self.group.element_shape):
-            rows = values.reshape(1, -1, self.size)
-        elif values.ndim > 1 and len(values) == len(batch):
-            rows = values.reshape(len(batch), -1, self.size)
-        else:
+            rows = values.reshape(1, math.prod(values.shape[:-1]), self.size)
+            return self.apply(batch, rows).reshape(values.shape)
+        if values.ndim < 2 or len(values) != len(batch):
             raise SymmetryError(
                 f'{len(batch)} elements need values of shape ({len(batch)}, ..., {self.size}), '
                 f'got {tuple(values.shape)}'
             )
-        return self._apply(batch, rows).reshape(values.shape)
+        rows = values.reshape(len(batch), math.prod(values.shape[1:-1]), self.size)
+        return self.apply(batch, rows).reshape(values.shape)
 
-    def _apply(self, batch: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Return rho(g) x for rows (n, m, size) and n elements."""
+    def apply(self, batch: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Return rho(g) x, nothing checked.
+
+        Args:
+            batch: elements, float64, shape (n, *element) or (1, *element).
+            rows: shape (n, m, size).
+        """
         parts = [rows[..., :0]]
-        for atom, positions in self.copies:
-            part = rows[..., positions.flatten()]
+        for (atom, _), entries in zip(self.copies, self._entries, strict=True):
+            part = rows[..., entries]
             if atom.name != 'trivial':
-                blocks = part.reshape(len(rows), -1, atom.size)
+                blocks = part.unflatten(-1, (-1, atom.size)).flatten(1, 2)
                 part = (blocks @ atom.matrices(batch).to(rows).mT).reshape(part.shape)
             parts.append(part)
-        return torch.cat(parts, dim=-1)[..., self._gathered]
+        return torch.cat(parts, dim=-1)[..., self._order]
 
-    def _require_values(self, values: torch.Tensor) -> None:
+    def require_values(self, values: torch.Tensor) -> None:
+        """Raise SymmetryError where values are not finite or not of shape (..., size)."""
         if values.ndim < 1 or values.shape[-1] != self.size:
             raise SymmetryError(
                 f'{self.name!r} of {self.group} acts on {self.size} entries, got values of shape '
@@ -250,6 +262,13 @@ class Representation:
     def __repr__(self) -> str:
         """Show group, sum and size."""
         return f'Representation({self.group}: {self.name}; size {self.size})'
+
+
+def _slice_if_contiguous(entries: torch.Tensor) -> slice | torch.Tensor:
+    start = int(entries[0]) if len(entries) else 0
+    if entries.tolist() == list(range(start, start + len(entries))):
+        return slice(start, start + len(entries))
+    return entries
 
 
 def _place(term: Term) -> tuple[int, ...]:
