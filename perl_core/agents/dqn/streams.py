@@ -53,4 +53,5 @@ class Streams:
     def set_state(self, state: torch.Tensor) -> None:
         """Go on from what ``state`` returned."""
         for generator, row in zip(self._generators, state, strict=True):
-            generator.set_state(row.contiguous())
+            # A copy: torch reads a view of memory that is not aligned wrongly, or crashes.
+            generator.set_state(row.clone())
