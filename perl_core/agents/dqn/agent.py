@@ -1,16 +1,15 @@
 """Deep Q-learning of many seeds at once, with any use of the symmetry."""
 
 from collections.abc import Sequence
-import copy
 
 from perl_core.agents.dqn.augmentation import Augmentation, action_table
 from perl_core.agents.dqn.config import DQNConfig
-from perl_core.agents.dqn.critics import critic_class
+from perl_core.agents.dqn.critics import critic_of
 from perl_core.agents.dqn.gate import Gate, LearnedGate, Oracle, OracleGate
 from perl_core.agents.dqn.outcomes import Outcomes
 from perl_core.agents.dqn.replay import Batch, StackedReplay
 from perl_core.agents.dqn.saving import learning_state, load_learning_state
-from perl_core.agents.dqn.stacked import StackedNetwork, StackedOptimiser, follow
+from perl_core.agents.dqn.stacked import StackedOptimiser
 from perl_core.agents.dqn.streams import Streams
 from perl_core.agents.dqn.targets import double_target
 from perl_core.errors import ConfigError, PolicyError, TrainingError
@@ -55,14 +54,14 @@ class DQN(nn.Module):
         action_table(rho_action)
         self.config, self.seeds = config, tuple(seeds)
         self.rho_observation, self.rho_action = rho_observation, rho_action
-        self.critic = critic_class(config)(config, rho_observation, rho_action, self.seeds)
-        self.target = copy.deepcopy(self.critic).requires_grad_(False)
+        self.critic = critic_of(config, rho_observation, rho_action, self.seeds)
+        self.target = self.critic.follower()
         self._gate = self._built_gate(outcomes, oracle)
         self._augmentation = (
             Augmentation(rho_observation, rho_action) if config.agent == 'augmented' else None
         )
         self.optimiser = StackedOptimiser(
-            _networks(self.critic), config.learning_rate, config.gradient_clip
+            list(self.critic.networks), config.learning_rate, config.gradient_clip
         )
         self.replay = StackedReplay(
             len(self.seeds), config.replay_capacity, rho_observation.size
@@ -188,8 +187,7 @@ class DQN(nn.Module):
         if self._gate is not None and self.updates % self.config.gate.every_updates == 0:
             info |= self._gate.update(batch)
         info |= self._update_critic(batch)
-        for target, source in zip(_networks(self.target), _networks(self.critic), strict=True):
-            follow(target, source, self.config.target_rate)
+        self.target.follow(self.critic, self.config.target_rate)
         self.updates += 1
         return info
 
@@ -237,7 +235,3 @@ class DQN(nn.Module):
             CheckpointError: the state is of another configuration, other seeds or spaces.
         """
         load_learning_state(self, state)
-
-
-def _networks(module: nn.Module) -> list[StackedNetwork]:
-    return [part for part in module.modules() if isinstance(part, StackedNetwork)]

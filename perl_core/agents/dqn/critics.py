@@ -1,10 +1,10 @@
 """Q(s, .): one network, or an equivariant and a free one that a gate chooses from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from perl_core.agents.dqn.config import DQNConfig
-from perl_core.agents.dqn.networks import TwoHeaded, network
-from perl_core.agents.dqn.stacked import StackedNetwork
+from perl_core.agents.dqn.networks import network, two_headed
+from perl_core.agents.dqn.stacked import DenseStack, Follower, StackedNetwork
 from perl_core.gating import mix_by_gate
 from perl_core.layers import Kind
 from perl_core.symmetry import Representation
@@ -17,81 +17,59 @@ _KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-class SingleCritic(nn.Module):
-    """One network for every state and action."""
+class Critic(nn.Module):
+    """Q of every action, from one network, two, or one with two heads.
 
-    def __init__(
-        self,
-        config: DQNConfig,
-        rho_observation: Representation,
-        rho_action: Representation,
-        seeds: Sequence[int],
-    ) -> None:
-        """Build the network of the configured agent."""
+    With two: Q = (1 - lambda) Q_E + lambda Q_N of arXiv 2512.00915, no gradient into lambda.
+    """
+
+    def __init__(self, networks: Sequence[DenseStack]) -> None:
+        """Take the networks, the equivariant one first."""
         super().__init__()
-        kind = _KINDS[config.agent]
-        self.network = StackedNetwork(
-            lambda: network(kind, rho_observation, rho_action, config), seeds, f'critic {kind}'
-        )
-
-    def forward(self, observations: torch.Tensor, gate: torch.Tensor | None) -> torch.Tensor:
-        """Return Q(s, .), shape (seeds, n, actions), from (seeds, n, size); there is no gate."""
-        return self.network(observations)
-
-
-class GatedCritic(nn.Module):
-    """Q = (1 - lambda) Q_E + lambda Q_N of arXiv 2512.00915, no gradient into lambda."""
-
-    def __init__(
-        self,
-        config: DQNConfig,
-        rho_observation: Representation,
-        rho_action: Representation,
-        seeds: Sequence[int],
-    ) -> None:
-        """Build two networks: the same as those of the strict and of the plain agent."""
-        super().__init__()
-        self.equivariant, self.standard = (
-            StackedNetwork(
-                lambda kind=kind: network(kind, rho_observation, rho_action, config),
-                seeds, f'critic {kind}',
-            )
-            for kind in ('equivariant', 'plain')
-        )  # fmt: skip
+        self.networks = nn.ModuleList(networks)
 
     def forward(self, observations: torch.Tensor, gate: torch.Tensor | None) -> torch.Tensor:
         """Return Q(s, .), shape (seeds, n, actions).
 
         Args:
             observations: shape (seeds, n, size).
-            gate: lambda(s, .), shape (seeds, n, actions).
+            gate: lambda(s, .), shape (seeds, n, actions); None for an agent without one.
         """
-        return mix_by_gate(gate, self.equivariant(observations), self.standard(observations))
+        values = [part(observations) for part in self.networks]
+        if gate is None:
+            return values[0]
+        if len(values) == 1:
+            values = values[0].chunk(2, dim=-1)
+        return mix_by_gate(gate, *values)
+
+    def follower(self) -> 'Critic':
+        """Return a target critic that starts here."""
+        return Critic([Follower(part) for part in self.networks])
+
+    def follow(self, source: 'Critic', rate: float) -> None:
+        """Move towards the source: exponential moving average of the weights."""
+        for target, part in zip(self.networks, source.networks, strict=True):
+            target.follow(part, rate)
 
 
-class SharedTrunkCritic(nn.Module):
-    """As ``GatedCritic``, but both read the hidden features of one equivariant trunk."""
+def critic_of(
+    config: DQNConfig,
+    rho_observation: Representation,
+    rho_action: Representation,
+    seeds: Sequence[int],
+) -> Critic:
+    """Return the configured agent's critic.
 
-    def __init__(
-        self,
-        config: DQNConfig,
-        rho_observation: Representation,
-        rho_action: Representation,
-        seeds: Sequence[int],
-    ) -> None:
-        """Build one trunk with two heads."""
-        super().__init__()
-        self.network = StackedNetwork(
-            lambda: TwoHeaded(rho_observation, rho_action, config), seeds, 'critic shared'
+    The two of 'pe' start as those of the strict and of the plain agent do.
+    """
+
+    def build(kind: Kind) -> Callable[[], nn.Module]:
+        return lambda: network(kind, rho_observation, rho_action, config)
+
+    if config.agent == 'pe' and config.shared_trunk:
+        trunk = StackedNetwork(
+            lambda: two_headed(rho_observation, rho_action, config), seeds, 'critic shared'
         )
-
-    def forward(self, observations: torch.Tensor, gate: torch.Tensor | None) -> torch.Tensor:
-        """Return Q(s, .); see ``GatedCritic``."""
-        return mix_by_gate(gate, *self.network(observations).chunk(2, dim=-1))
-
-
-def critic_class(config: DQNConfig) -> type[nn.Module]:
-    """Return the class of the configured agent's critic."""
-    if config.agent != 'pe':
-        return SingleCritic
-    return SharedTrunkCritic if config.shared_trunk else GatedCritic
+        return Critic([trunk])
+    kinds = ('equivariant', 'plain') if config.agent == 'pe' else (_KINDS[config.agent],)
+    return Critic([StackedNetwork(build(kind), seeds, f'critic {kind}') for kind in kinds])

@@ -1,7 +1,6 @@
 """Where the free critic decides. No RL gradient reaches the gate."""
 
 from collections.abc import Callable, Sequence
-import copy
 import math
 from typing import Protocol
 
@@ -11,7 +10,7 @@ from perl_core.agents.dqn.networks import network
 from perl_core.agents.dqn.outcomes import Outcomes
 from perl_core.agents.dqn.predictors import Predictors
 from perl_core.agents.dqn.replay import Batch
-from perl_core.agents.dqn.stacked import StackedNetwork, StackedOptimiser, follow
+from perl_core.agents.dqn.stacked import Follower, StackedNetwork, StackedOptimiser
 from perl_core.agents.dqn.streams import Streams
 from perl_core.gating import gate_loss, of_taken
 from perl_core.symmetry import Representation
@@ -83,12 +82,11 @@ class LearnedGate(nn.Module):
         self.network = StackedNetwork(
             lambda: network('plain', rho_observation, rho_action, config), seeds, 'gate'
         )
-        self.target = copy.deepcopy(self.network).requires_grad_(False)
+        self.target = Follower(self.network)
         self._prior_logit = math.log(config.gate.prior / (1.0 - config.gate.prior))
         self.register_buffer('updates', torch.zeros((), dtype=torch.long))
         self.optimiser = StackedOptimiser(
-            [module for module in self.modules()
-             if isinstance(module, StackedNetwork) and module is not self.target],
+            [module for module in self.modules() if isinstance(module, StackedNetwork)],
             config.gate.learning_rate, config.gradient_clip,
         )  # fmt: skip
         self.draws = Streams(seeds, 'gate')
@@ -132,5 +130,5 @@ class LearnedGate(nn.Module):
             losses = losses + gate_losses
             info |= {'gate/loss': gate_losses.detach(), 'gate/label_share': labels.mean(dim=1)}
         self.optimiser.descend(losses)
-        follow(self.target, self.network, self._config.rate)
+        self.target.follow(self.network, self._config.rate)
         return info

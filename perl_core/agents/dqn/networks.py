@@ -5,6 +5,7 @@ import itertools
 from perl_core.agents.dqn.config import DQNConfig
 from perl_core.layers import EquivariantLinear, Kind, NetworkShape, PlainLinear
 from perl_core.layers import network as network_of_shape
+from perl_core.layers.expansion import Weights
 from perl_core.layers.networks import hidden_representation
 from perl_core.symmetry import Representation
 import torch
@@ -19,28 +20,29 @@ def network(
     return network_of_shape(kind, rho_in, rho_out, shape)
 
 
-class TwoHeaded(nn.Module):
-    """An equivariant trunk under an equivariant and a free linear head."""
+class TwoHeads(nn.Module):
+    """An equivariant and a free linear layer on the same inputs, outputs side by side."""
 
-    def __init__(
-        self, rho_in: Representation, rho_out: Representation, config: DQNConfig
-    ) -> None:
-        """Build the layers.
-
-        Args:
-            rho_in: how inputs transform.
-            rho_out: how the outputs of the equivariant head transform.
-            config: width and depth of the trunk.
-        """
+    def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
+        """Build both layers; each has rho_out.size outputs."""
         super().__init__()
-        hidden = hidden_representation('equivariant', rho_in.group, config.width)
-        self.trunk = nn.Sequential()
-        for first, second in itertools.pairwise((rho_in, *[hidden] * config.depth)):
-            self.trunk.extend([EquivariantLinear(first, second), nn.SiLU()])
-        self.equivariant = EquivariantLinear(hidden, rho_out)
-        self.standard = PlainLinear(hidden, rho_out)
+        self.equivariant = EquivariantLinear(rho_in, rho_out)
+        self.standard = PlainLinear(rho_in, rho_out)
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the outputs of both heads side by side, (batch, 2 * rho_out.size)."""
-        features = self.trunk(inputs)
-        return torch.cat((self.equivariant(features), self.standard(features)), dim=-1)
+    def expand(self) -> Weights:
+        """Return the weights of one layer with both outputs."""
+        matrix, bias = self.equivariant.expand()
+        return Weights(
+            torch.cat((matrix, self.standard.weight)), torch.cat((bias, self.standard.bias))
+        )
+
+
+def two_headed(
+    rho_in: Representation, rho_out: Representation, config: DQNConfig
+) -> nn.Sequential:
+    """Return an equivariant trunk under an equivariant and a free linear head."""
+    hidden = hidden_representation('equivariant', rho_in.group, config.width)
+    layers: list[nn.Module] = []
+    for first, second in itertools.pairwise((rho_in, *[hidden] * config.depth)):
+        layers += [EquivariantLinear(first, second), nn.SiLU()]
+    return nn.Sequential(*layers, TwoHeads(hidden, rho_out))
