@@ -37,7 +37,7 @@ class Measurement(NamedTuple):
 
 def _modes(controller: Controller, _: Values) -> tuple:
     return (
-        START_TIME_S + controller.tick * TICK_S,
+        START_TIME_S + (controller.tick - controller.boot_tick) * TICK_S,
         int(controller.robot_mode),
         int(controller.safety_mode),
         int(controller.safety_mode),
