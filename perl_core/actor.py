@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 from perl_core.contract import Contract
-from perl_core.gate import Gate
-from perl_core.gating import select_by_gate
+from perl_core.gate import Gate, GateModule
+from perl_core.gating import practise, select_by_gate
 from perl_core.gaussian import Gaussian, fuse, sample_action, squash
 from perl_core.layers import (
     EquivariantTrunk,
@@ -107,14 +107,14 @@ def _unpack(packed: torch.Tensor) -> Gaussian:
 class MixedPolicy(nn.Module):
     """The deterministic action of both branches mixed by a soft gate, as exported."""
 
-    def __init__(self, actor: Actor, gate: Gate) -> None:
-        """Wrap both."""
+    def __init__(self, actor: Actor, of_state: GateModule) -> None:
+        """Wrap the policy and lambda(s)."""
         super().__init__()
-        self.actor, self.gate = actor, gate
+        self.actor, self.of_state = actor, of_state
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the squashed mean, shape (batch, 3 * vectors)."""
-        return squash(self.actor(observation, self.gate.of_state(observation)).mean).flatten(1)
+        return squash(self.actor(observation, self.of_state(observation)).mean).flatten(1)
 
 
 QFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -149,6 +149,8 @@ class ActorUpdate(NamedTuple):
     """Weight of entropy."""
     max_gradient_norm: float
     """For clipping."""
+    practice_share: float
+    """Share of the rows that the standard branch learns from whatever the gate says."""
 
 
 def update_actor(
@@ -160,7 +162,8 @@ def update_actor(
         What to log, and the log-probabilities for the temperature's update, shape (batch,).
     """
     chosen = parts.gate.of_state(batch.observation, generator)
-    policy = parts.actor(batch.observation, parts.gate.practised(chosen, generator))
+    weight = practise(chosen, parts.practice_share, generator)
+    policy = parts.actor(batch.observation, weight)
     action, log_probability = sample_action(policy, generator)
     value = parts.smallest_q(batch.observation, action)
     loss = (parts.temperature.alpha * log_probability - value).mean()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from perl_core.contract import Contract
 from perl_core.gate import Gate
-from perl_core.gating import mix_by_gate, select_by_gate
+from perl_core.gating import mix_by_gate, practise, select_by_gate
 from perl_core.layers import (
     EquivariantTrunk,
     StandardTrunk,
@@ -102,6 +102,8 @@ class CriticUpdate(NamedTuple):
     """Factor on the reward."""
     max_gradient_norm: float
     """For clipping."""
+    practice_share: float
+    """Share of the rows that the standard branch learns from whatever the gate says."""
 
 
 def update_critic(
@@ -116,7 +118,7 @@ def update_critic(
         future = (1.0 - batch.terminated) * parts.next_value(batch.next_observation)
         target = (parts.reward_scale * batch.reward + parts.discount * future).unsqueeze(1)
         chosen = parts.gate.of_action(batch.observation, batch.action, generator)
-        weight = parts.gate.practised(chosen, generator)
+        weight = practise(chosen, parts.practice_share, generator)
     values = parts.critic(batch.observation, batch.action, weight)
     loss = (values - target).square().sum(1).mean()
     norm = descend(parts.optimiser, loss, parts.max_gradient_norm)

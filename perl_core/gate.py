@@ -41,10 +41,6 @@ class Gate(Protocol):
         """Return lambda(s) in [0, 1], deterministic, shape (batch,)."""
         ...
 
-    def practised(self, weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Return the weights with which an update's rows teach the standard branch."""
-        ...
-
     def update(self, batch: Batch, comparison: Comparison) -> dict[str, float]:
         """Learn from how the predictors did on a batch; return what to log."""
         ...
@@ -76,10 +72,6 @@ class FixedGate(nn.Module):
     def probability(self, observation: torch.Tensor) -> torch.Tensor:
         """Return 0 or 1 for every row."""
         return torch.zeros_like(observation[:, 0]) + float(self._is_open)
-
-    def practised(self, weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Return the choice unchanged: there is one branch."""
-        return weight
 
     def update(self, batch: Batch, comparison: Comparison) -> dict[str, float]:
         """Learn nothing."""

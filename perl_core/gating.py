@@ -133,3 +133,22 @@ def draw(probability: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         probability.shape, generator=generator, dtype=probability.dtype, device=probability.device
     )
     return lot < probability
+
+
+def practise(
+    weight: torch.Tensor, share: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Return the weights with which rows teach the branches: 1 for a share of them, by lot.
+
+    Without it a gate that was always closed would one day open on a standard branch that never
+    learned.
+
+    Args:
+        weight: lambda, bool or float, shape (batch,).
+        share: of the rows that go to the standard branch whatever the gate says.
+        generator: draws the lot; not used if the share is 0.
+    """
+    if not share:
+        return weight
+    lot = torch.rand(len(weight), generator=generator) < share
+    return torch.where(lot, torch.ones_like(weight), weight)

@@ -54,9 +54,6 @@ class GateConfig:
     """tau: the state gate opens where at least a share 1 - tau of the actions is broken."""
     learning_rate: float = 3e-4
     """Of Adam."""
-    practice_share: float = 0.1
-    """Share of an update's rows that the standard branch learns from though the gate is closed.
-    Without it the gate would one day open on a network that never learned."""
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
@@ -184,13 +181,6 @@ class LearnedGate(nn.Module):
         """
         logit = _logit(self.target_gate, batch.observation, batch.action)
         return (logit > 0).to(logit.dtype) if self.config.kind == 'threshold' else logit.sigmoid()
-
-    def practised(self, weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Return the weights, with 1 for the configured share of the rows, by lot."""
-        if not self.config.practice_share:
-            return weight
-        lot = torch.rand(len(weight), generator=generator) < self.config.practice_share
-        return torch.where(lot, torch.ones_like(weight), weight)
 
     def update(self, batch: Batch, comparison: Comparison) -> dict[str, float]:
         """Let the detector learn, then, once warm, both gates."""

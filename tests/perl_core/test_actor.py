@@ -95,7 +95,7 @@ def test_only_a_shared_trunk_lets_the_standard_branch_move_the_equivariant_one(
 
 def critic_update(critic, next_value):
     optimiser = torch.optim.Adam(critic.parameters())
-    return CriticUpdate(critic, optimiser, FixedGate(False), next_value, 0.9, 2.0, 1e9)
+    return CriticUpdate(critic, optimiser, FixedGate(False), next_value, 0.9, 2.0, 1e9, 0.0)
 
 
 def test_critic_target_by_hand(contract, make_batch):
@@ -117,7 +117,7 @@ def test_actor_climbs_the_value(contract, make_batch):
     actor, batch = Actor(contract, SHAPE, 'plain'), make_batch()
     parts = ActorUpdate(
         actor, torch.optim.Adam(actor.parameters(), lr=1e-2), FixedGate(False),
-        lambda _, action: action[:, 0], Temperature(1e-6), 1e9,
+        lambda _, action: action[:, 0], Temperature(1e-6), 1e9, 0.0,
     )  # fmt: skip
     generator = torch.Generator().manual_seed(0)
     seen = batch._replace(observation=batch.observation[:1].repeat(64, 1))

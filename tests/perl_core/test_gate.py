@@ -139,18 +139,6 @@ def test_kinds_of_gate_on_the_same_probabilities():
     assert not torch.equal(answers['draw'], answers['threshold'])
 
 
-@pytest.mark.parametrize('kind', ['threshold', 'draw', 'soft'])
-def test_practice_teaches_the_standard_branch_behind_a_closed_gate(kind):
-    gate, generator = gate_of(kind=kind, practice_share=0.25), torch.Generator().manual_seed(0)
-    batch = make_batch(4000)
-    closed = gate.of_action(batch.observation, batch.action)
-    weight = gate.practised(closed, generator)
-    assert weight.dtype == closed.dtype == (torch.float32 if kind == 'soft' else torch.bool)
-    assert closed.float().sum() == 0.0
-    assert weight.float().mean().item() == pytest.approx(0.25, abs=0.03)
-    assert torch.equal(gate_of(practice_share=0.0).practised(closed, generator), closed)
-
-
 def test_gate_networks_have_optimisers_of_their_own():
     gate, batch = gate_of(), make_batch()
     before = {name: value.clone() for name, value in gate.named_parameters()}

@@ -10,6 +10,7 @@ from perl_core.gating import (
     gate_loss,
     mix_by_gate,
     of_taken,
+    practise,
     sampled_max_share,
     select_by_gate,
 )
@@ -131,3 +132,13 @@ def test_discrete_gate_losses_of_many_seeds_at_once():
         for batched, one in zip(together, alone, strict=True):
             assert torch.allclose(batched[seed], one, atol=1e-6)
     assert of_taken(logits[0], actions[0])[3] == logits[0, 3, actions[0, 3]]
+
+
+@pytest.mark.parametrize('dtype', [torch.bool, torch.float32])
+def test_practice_teaches_the_standard_branch_behind_a_closed_gate(dtype):
+    closed, generator = torch.zeros(4000).to(dtype), torch.Generator().manual_seed(0)
+    weight = practise(closed, 0.25, generator)
+    assert weight.dtype == dtype
+    assert weight.float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert torch.equal(practise(closed, 0.0, generator), closed)
+    assert practise(~closed if dtype == torch.bool else closed + 1, 0.5, generator).all()

@@ -84,8 +84,8 @@ def test_density_is_invariant(contract):
 
 
 def test_with_a_closed_gate_it_is_the_strict_agent(contract, make_batch):
-    gate = GateConfig(width=16, warm_up_updates=1000, practice_share=0.0)
-    patient = dataclasses.replace(SMALL, gate=gate)
+    gate = GateConfig(width=16, warm_up_updates=1000)
+    patient = dataclasses.replace(SMALL, gate=gate, practice_share=0.0)
     strict = dataclasses.replace(SMALL, branches='equivariant')
     agents = [PESAC(config, contract, seed=3) for config in (patient, strict)]
     for _ in range(5):
@@ -94,17 +94,21 @@ def test_with_a_closed_gate_it_is_the_strict_agent(contract, make_batch):
         assert {name: both[name] for name in alone} == alone
 
 
-def test_the_standard_branch_practises_while_the_gate_is_closed(contract, make_batch):
-    gate = GateConfig(width=16, warm_up_updates=1000, practice_share=0.5)
-    agent = PESAC(dataclasses.replace(SMALL, gate=gate), contract, seed=0)
-    before = {name: value.clone() for name, value in agent.state_dict().items()}
-    info = agent.update(make_batch())
-    after = agent.state_dict()
-    assert info['actor/gate_share'] == info['critic/gate_share'] == 0.0
-    for part in ('actor', 'critic'):
-        for branch in ('equivariant', 'standard'):
-            names = [name for name in before if name.startswith(f'{part}.{branch}.')]
-            assert any(not torch.equal(before[name], after[name]) for name in names)
+@pytest.mark.parametrize('every', [1, 2])
+def test_the_standard_branch_practises_while_the_gate_is_closed(contract, make_batch, every):
+    gate = GateConfig(width=16, warm_up_updates=1000)
+    config = dataclasses.replace(SMALL, gate=gate, practice_share=0.4, practice_every=every)
+    agent = PESAC(config, contract, seed=0)
+    for update in range(3):
+        before = {name: value.clone() for name, value in agent.state_dict().items()}
+        info = agent.update(make_batch())
+        after = agent.state_dict()
+        assert info['actor/gate_share'] == info['critic/gate_share'] == 0.0
+        for part in ('actor', 'critic'):
+            for branch in ('equivariant', 'standard'):
+                names = [name for name in before if name.startswith(f'{part}.{branch}.')]
+                has_changed = any(not torch.equal(before[name], after[name]) for name in names)
+                assert has_changed == (branch == 'equivariant' or update % every == 0)
 
 
 def test_only_the_chosen_branch_learns(contract, make_batch):
@@ -255,6 +259,11 @@ def test_exported_modules_are_the_deterministic_policy(contract, make_batch):
     assert gate.shape == (64,)
     chosen = torch.where((gate > 0.5).unsqueeze(1), standard, equivariant)
     assert torch.allclose(agent.act(observation, explore=False), chosen, atol=1e-6)
+
+
+def test_config_refuses_to_practise_on_more_rows_than_there_are():
+    with pytest.raises(ConfigError, match=r'within \[0, 1\]; got 0.4 \* 3'):
+        PESACConfig(practice_share=0.4, practice_every=3)
 
 
 def test_config_refuses_to_share_a_trunk_of_one_branch():

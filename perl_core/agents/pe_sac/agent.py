@@ -124,6 +124,7 @@ class PESAC(nn.Module):
             self.config.discount,
             self.config.reward_scale,
             self.config.max_gradient_norm,
+            self._practice_share(),
         )
 
     def _actor_update(self) -> ActorUpdate:
@@ -134,7 +135,13 @@ class PESAC(nn.Module):
             self.smallest_q,
             self.temperature,
             self.config.max_gradient_norm,
+            self._practice_share(),
         )
+
+    def _practice_share(self) -> float:
+        config = self.config
+        is_due = config.branches == 'both' and self.updates % config.practice_every == 0
+        return config.practice_share * config.practice_every if is_due else 0.0
 
     def export_modules(self) -> dict[str, nn.Module]:
         """Return what a bundle is made of: deterministic, scales included, in eval mode.
@@ -146,14 +153,16 @@ class PESAC(nn.Module):
             A bundle runs one branch at a time. The mixture of a soft gate is therefore all in
             'actor_standard', and 'gate' is always 1.
         """
-        is_soft = isinstance(self.gate, LearnedGate) and self.gate.config.kind == 'soft'
         modules = {
             'actor_equivariant': self.actor.equivariant,
-            'actor_standard': (
-                MixedPolicy(self.actor, self.gate) if is_soft else self.actor.standard
-            ),
-            'gate': GateModule(FixedGate(is_open=True) if is_soft else self.gate),
+            'actor_standard': self.actor.standard,
+            'gate': GateModule(self.gate),
         }
+        if isinstance(self.gate, LearnedGate) and self.gate.config.kind == 'soft':
+            closed, is_open = FixedGate(is_open=False), FixedGate(is_open=True)
+            of_state = GateModule(self.gate if self.gate.is_warm else closed)
+            modules['actor_standard'] = MixedPolicy(self.actor, of_state)
+            modules['gate'] = GateModule(is_open)
         return {name: copy.deepcopy(module).eval() for name, module in modules.items()}
 
 

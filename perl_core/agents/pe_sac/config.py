@@ -40,6 +40,12 @@ class PESACConfig:
     """How the gate decides and learns."""
     symmetry_every: int = 4
     """Predictors, detector and gate learn at every n-th update."""
+    practice_share: float = 0.1
+    """Share of all rows that the standard branch learns from though the gate is closed. Without
+    it the gate would one day open on a network that never learned."""
+    practice_every: int = 1
+    """It practises at every n-th update, on n times the share: n = 4 saves most of the cost of
+    running both branches, and the branch takes fewer and larger steps."""
     reward_scale: float = 1.0
     """Factor on the reward."""
     discount: float = 0.95
@@ -61,11 +67,16 @@ class PESACConfig:
         """Refuse values without meaning."""
         require_choice('agent.branches', self.branches, Branches)
         require_choice('agent.standard_trunk', self.standard_trunk, StandardTrunk)
-        for name in ('width', 'depth', 'symmetry_every'):
+        for name in ('width', 'depth', 'symmetry_every', 'practice_every'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'agent.{name} must be at least 1; got {getattr(self, name)}')
         if not 0.0 <= self.discount < 1.0:
             raise ConfigError(f'agent.discount must be in [0, 1); got {self.discount}')
+        if not 0.0 <= self.practice_share * self.practice_every <= 1.0:
+            raise ConfigError(
+                'agent.practice_share * agent.practice_every is a share of the rows, within '
+                f'[0, 1]; got {self.practice_share} * {self.practice_every}'
+            )
         if self.initial_temperature <= 0.0:
             raise ConfigError(
                 f'agent.initial_temperature must be positive; got {self.initial_temperature}'
