@@ -31,14 +31,17 @@ from perl_sim.ur_controller.measurements import Measurements
 from perl_sim.ur_controller.network import Network
 from perl_sim.ur_controller.pacing import Clock
 from perl_sim.ur_controller.pendant import SERIAL_NUMBER, Pendant
+from perl_sim.ur_controller.programs import Programs
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
-from perl_sim.ur_controller.script_machine import ScriptMachine
 from perl_sim.ur_controller.script_server import Program, whole_program
-from perl_sim.ur_controller.script_table import ALL_COMMANDS
 
 BUILD_NUMBER = 1234
 """Fourth part of a version that is given with three. Own choice."""
+OLDEST_MINOR = 4
+"""Of PolyScope 5. ur_rtde dies with earlier ones, which lack the registers it uses."""
+MAX_PART, MAX_BUILD = 255, 2**31 - 1
+"""What the version message of the primary interface can hold."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -96,6 +99,11 @@ def parse_version(text: str) -> tuple[int, int, int, int]:
     if len(parts) not in (3, 4) or not all(part.isdecimal() for part in parts):
         raise ConfigError(f'a PolyScope version is like 5.11.5 or 5.11.5.1234; got {text!r}')
     major, minor, bugfix, build = map(int, [*parts, str(BUILD_NUMBER)][:4])
+    if not ((major == 5 and minor >= OLDEST_MINOR) or major == 10):
+        raise ConfigError(
+            f'PolyScope 5.{OLDEST_MINOR} and later 5.x, or 10.x, can be emulated; got {text!r}')
+    if max(minor, bugfix) > MAX_PART or build > MAX_BUILD:
+        raise ConfigError(f'no part of a PolyScope version is as large as in {text!r}')
     return major, minor, bugfix, build
 
 
@@ -118,10 +126,6 @@ class Emulator:
             Arm(np.array(config.initial_joints_rad), ArmConfig(payload_kg=config.payload_kg)),
             local_mode=config.local_mode,
         )
-        self._tool = self.controller.arm.tool
-        self._script = ScriptMachine(
-            self.controller, self._values, ALL_COMMANDS, config.version[:2]
-        )
         self.faults = Faults()
         self._rtde = RtdeServer(self._values, config.version, self.faults)
         if config.powered_off:
@@ -129,12 +133,16 @@ class Emulator:
         if config.protective_stop:
             self.controller.protective_stop('asked for at start')
         self._measurements = Measurements(self._values, self.controller)
+        self._pendant = Pendant(
+            serial_number=config.serial_number, programs_folder=config.programs_folder)
         self._interfaces = ClientInterfaces(
             self._values, config.version, self.controller.arm.config.dh_parameters,
             self._run_program,
         )
-        self._pendant = Pendant(
-            serial_number=config.serial_number, programs_folder=config.programs_folder)
+        self._programs = Programs(
+            self.controller, self._values, self._pendant, self._interfaces.say,
+            config.version[:2],
+        )
         self._network = self._listen(config)
         robot = Robot(faults=self.faults, network=self._network, controller=self.controller,
                       values=self._values)
@@ -176,7 +184,7 @@ class Emulator:
             self.controller.protective_stop(self._requested_stop)
             self._requested_stop = ''
         apply_inputs(self._values, self._rtde.written)
-        self._script.step(self._rtde.written)
+        self._programs.step(self._rtde.written)
         violation = self.controller.arm.step(self._values['target_speed_fraction'][0])
         if violation:
             self.controller.protective_stop(violation)
@@ -196,13 +204,8 @@ class Emulator:
     def _run_program(self, program: Program) -> None:
         if self.faults.loses_programs:
             _LOG.warning('a fault is on: the program %s does not start', program.name)
-        elif program.is_control_script:
-            if self.controller.start_program('rtde_control'):
-                self._script.start(program.register_offset, program.text)
         else:
-            self.controller.stop_program('another program came')
-            _LOG.warning('%r is not emulated; only the control script of ur_rtde is',
-                         program.name)
+            self._programs.run(program)
 
     def _play(self, name: str, script: str) -> bool:
         self._run_program(whole_program(script.encode('latin-1', 'replace'))._replace(name=name))
