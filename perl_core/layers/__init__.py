@@ -5,10 +5,12 @@ from typing import Literal
 from perl_core.layers.descent import descend, follow
 from perl_core.layers.equivariant import EquivariantTrunk
 from perl_core.layers.expansion import expanded_once
+from perl_core.layers.folding import folded
 from perl_core.layers.linear import EquivariantLinear, PlainLinear
 from perl_core.layers.mlp import MLP
-from perl_core.layers.networks import Kind, Network, NetworkShape, network
+from perl_core.layers.networks import Kind, NetworkShape, network
 from perl_core.layers.plain import PlainTrunk
+from perl_core.layers.prior import PathwayPrior
 from perl_core.layers.relaxed import RelaxedTrunk
 from perl_core.layers.relaxed_linear import RelaxedLinear
 from perl_core.layers.residual_linear import ResidualLinear
@@ -28,8 +30,8 @@ __all__ = [
     'EquivariantLinear',
     'EquivariantTrunk',
     'Kind',
-    'Network',
     'NetworkShape',
+    'PathwayPrior',
     'PlainLinear',
     'PlainTrunk',
     'RelaxedLinear',
@@ -41,6 +43,7 @@ __all__ = [
     'StandardTrunk',
     'descend',
     'expanded_once',
+    'folded',
     'follow',
     'network',
     'standard_trunk',

@@ -48,11 +48,12 @@ class EquivariantLinear(ExpandedLinear):
         rho_in.require_group(rho_out)
         self.rho_in, self.rho_out = rho_in, rho_out
         self.mixing = nn.ParameterDict()
-        one = trivial(rho_in.group).copies[0]
+        self._identities: set[str] = set()
+        self._one = trivial(rho_in.group).copies[0]
         for row, target in enumerate(rho_out.copies):
             for column, source in enumerate(rho_in.copies):
                 self._add(f'{row}_{column}', source, target)
-            self._add(f'{row}_bias', one, target)
+            self._add(f'{row}_bias', self._one, target)
         self._order_in = _order(rho_in)
         self._order_out = _order(rho_out)
         self.reset_parameters()
@@ -63,51 +64,69 @@ class EquivariantLinear(ExpandedLinear):
             self.constant(f'maps_{name}', maps.flatten(1).T.contiguous())
             shape = (len(maps), len(target.positions), len(source.positions))
             self.mixing[name] = nn.Parameter(torch.empty(shape))
+            if source.atom == target.atom and len(maps) == 1:
+                self._identities.add(name)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw P uniformly so that W and b have the variance that torch gives to a plain layer."""
         for row, target in enumerate(self.rho_out.copies):
-            matrices = [
-                self.mixing[f'{row}_{column}'] for column in range(len(self.rho_in.copies))
-                if f'{row}_{column}' in self.mixing
+            names = [
+                name for column in range(len(self.rho_in.copies))
+                if (name := f'{row}_{column}') in self.mixing
             ]  # fmt: skip
             # Each output's weights then have a sum of squares of 1/3, on average.
-            power = sum(p.shape[0] * p.shape[2] for p in matrices) / target.atom.size
-            for parameter in matrices:
-                parameter.uniform_(-1.0, 1.0).div_(math.sqrt(power))
-            if f'{row}_bias' in self.mixing:
-                bias = self.mixing[f'{row}_bias']
-                power = self.rho_in.size * len(bias) / target.atom.size
-                bias.uniform_(-1.0, 1.0).div_(math.sqrt(power))
+            self._draw(names, target.atom.size)
+            if (name := f'{row}_bias') in self.mixing:
+                self._draw([name], target.atom.size / self.rho_in.size)
+
+    def _draw(self, names: list[str], outputs: float) -> None:
+        squares = [
+            self._originals[f'maps_{name}'].square().sum() * self.mixing[name].shape[2]
+            for name in names
+        ]
+        bound = math.sqrt(outputs / float(sum(squares))) if names else 0.0
+        for name in names:
+            self.mixing[name].uniform_(-bound, bound)
+
+    def _bias(self, row: int) -> torch.Tensor | None:
+        """Return the bias of an atom's copies, (components, 1, copies); None if there is none."""
+        if f'{row}_bias' not in self.mixing:
+            return None
+        mixing = self.mixing[f'{row}_bias'].squeeze(2)
+        return (getattr(self, f'maps_{row}_bias') @ mixing).unsqueeze(1)
 
     def expand(self) -> Weights:
         """Return W, shape (out, in), and b, shape (out,)."""
         rows = [
-            torch.cat([
+            _joined([
                 self._corner(f'{row}_{column}', source, target)
                 for column, source in enumerate(self.rho_in.copies)
-            ], dim=1)
+            ], 1)
             for row, target in enumerate(self.rho_out.copies)
         ]  # fmt: skip
-        one = trivial(self.rho_in.group).copies[0]
-        bias = torch.cat([
-            self._corner(f'{row}_bias', one, target)[:, 0]
+        biases = [
+            self._corner(f'{row}_bias', self._one, target)
             for row, target in enumerate(self.rho_out.copies)
-        ])  # fmt: skip
-        matrix = _reordered(_reordered(torch.cat(rows), 0, self._order_out), 1, self._order_in)
-        return Weights(matrix, _reordered(bias, 0, self._order_out))
+        ]
+        matrix = _reordered(_reordered(_joined(rows, 0), 0, self._order_out), 1, self._order_in)
+        return Weights(matrix, _reordered(_joined(biases, 0), 0, self._order_out).squeeze(1))
 
     def _corner(self, name: str, source: Copies, target: Copies) -> torch.Tensor:
         """Return the part of W between all copies of two atoms; the component changes slowest."""
-        copies_out, copies_in = len(target.positions), len(source.positions)
-        shape = (target.atom.size * copies_out, source.atom.size * copies_in)
+        (copies_out, size_out), (copies_in, size_in) = (
+            target.positions.shape, source.positions.shape
+        )  # fmt: skip
         if name not in self.mixing:
-            return next(iter(self.mixing.values())).new_zeros(shape)
-        mixing = self.mixing[name]
-        products = getattr(self, f'maps_{name}') @ mixing.flatten(1)
-        sizes = (target.atom.size, source.atom.size, copies_out, copies_in)
-        return products.view(sizes).transpose(1, 2).reshape(shape)
+            other = next(iter(self.mixing.values()))
+            return other.new_zeros(size_out * copies_out, size_in * copies_in)
+        products = getattr(self, f'maps_{name}') @ self.mixing[name].flatten(1)
+        products = products.view(size_out, size_in, copies_out, copies_in).transpose(1, 2)
+        return products.reshape(size_out * copies_out, size_in * copies_in)
+
+
+def _joined(parts: list[torch.Tensor], dim: int) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
 def _order(representation: Representation) -> torch.Tensor | None:

@@ -1,20 +1,27 @@
 """Networks from one representation to another, by the name of their kind."""
 
+from collections.abc import Callable
 import dataclasses
 import itertools
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
-from perl_core.errors import ConfigError, SymmetryError
+from perl_core.errors import ConfigError
+from perl_core.layers.channel_linear import ChannelLinear, Join, Split
+from perl_core.layers.channels import channels_for
+from perl_core.layers.gated import Gated
+from perl_core.layers.group_convolution import GroupConvolution
+from perl_core.layers.induced_linear import Lifting, Projection
 from perl_core.layers.linear import EquivariantLinear, PlainLinear
 from perl_core.layers.relaxed_linear import RelaxedLinear
 from perl_core.layers.residual_linear import ResidualLinear
-from perl_core.symmetry import FiniteGroup, Group, Representation, regular, trivial
+from perl_core.symmetry import FiniteGroup, Representation, regular, trivial
 import torch
 from torch import nn
 
 Kind = Literal['plain', 'equivariant', 'residual', 'relaxed']
 """How far a network is bound to the symmetry: not at all, strictly, by a prior, at the start."""
-_LAYERS: dict[str, type[nn.Module]] = {
+Linear = PlainLinear | EquivariantLinear | ResidualLinear | RelaxedLinear
+LAYERS: dict[str, type[Linear]] = {
     'plain': PlainLinear, 'equivariant': EquivariantLinear, 'residual': ResidualLinear,
     'relaxed': RelaxedLinear,
 }  # fmt: skip
@@ -25,7 +32,7 @@ class NetworkShape:
     """Size of a network."""
 
     width: int = 256
-    """Units in each hidden layer; rounded to a multiple of a finite group's order."""
+    """Entries of the features in each hidden layer; as many as symmetry allows, about this."""
     depth: int = 2
     """Number of hidden layers."""
     last_layer_scale: float = 1.0
@@ -38,30 +45,24 @@ class NetworkShape:
                 raise ConfigError(f'{name} must be at least 1; got {getattr(self, name)}')
 
 
-class Network(nn.Sequential):
-    """Linear layers with SiLU in between: (batch, rho_in.size) -> (batch, rho_out.size)."""
+class Hidden(NamedTuple):
+    """What happens between two linear layers."""
 
-    def __init__(
-        self, kind: Kind, rho_in: Representation, rho_out: Representation, shape: NetworkShape
-    ) -> None:
-        """Build the layers; see ``network``."""
-        hidden = hidden_representation(kind, rho_in.group, shape.width)
-        layer = _LAYERS[kind]
-        modules: list[nn.Module] = []
-        for first, second in itertools.pairwise((rho_in, *[hidden] * shape.depth)):
-            modules += [layer(first, second), nn.SiLU()]
-        last = layer(hidden, rho_out)
-        with torch.no_grad():
-            for name, parameter in last.named_parameters():
-                if name != 'relaxation':
-                    parameter.mul_(shape.last_layer_scale)
-        super().__init__(*modules, last)
+    before: Representation
+    """Of what a linear layer puts out."""
+    after: Representation
+    """Of what the next one takes in."""
+    nonlinearity: Callable[[], nn.Module]
+    """Makes the equivariant module between the two."""
 
 
 def network(
     kind: Kind, rho_in: Representation, rho_out: Representation, shape: NetworkShape
-) -> nn.Module:
+) -> nn.Sequential:
     """Return a network that maps (batch, rho_in.size) to (batch, rho_out.size).
+
+    Hidden features are copies of the regular representation for finite groups, channels of scalars
+    and vectors for SO2, O2, SO3 and O3.
 
     Args:
         kind: 'plain' | 'equivariant' | 'residual' | 'relaxed'.
@@ -76,14 +77,50 @@ def network(
     if kind not in get_args(Kind):
         raise ConfigError(f'unknown kind of network {kind!r}; known kinds: {get_args(Kind)}')
     rho_in.require_group(rho_out)
-    return Network(kind, rho_in, rho_out, shape)
+    hidden = _hidden(kind, rho_in, rho_out, shape.width)
+    ends = [rho_in, *[hidden.after] * shape.depth], [*[hidden.before] * shape.depth, rho_out]
+    linear = _linear_layers(kind, list(zip(*ends, strict=True)))
+    _scale_last(linear[-1], shape.last_layer_scale)
+    modules = [linear[0]]
+    for layer in linear[1:]:
+        modules += [hidden.nonlinearity(), layer]
+    if kind == 'equivariant' and not isinstance(rho_in.group, FiniteGroup):
+        modules = [Split(rho_in), *modules, Join(rho_out)]
+    return nn.Sequential(*modules)
 
 
-def hidden_representation(kind: Kind, group: Group, width: int) -> Representation:
-    """Return how hidden units transform: copies of the regular representation, or not at all."""
+def _hidden(kind: Kind, rho_in: Representation, rho_out: Representation, width: int) -> Hidden:
+    group = rho_in.group
     if kind == 'plain':
-        return width * trivial(group)
-    if not isinstance(group, FiniteGroup):
-        raise SymmetryError(f'expected a finite group, got {group}')
-    copies = max(1, round(width / group.count))
-    return regular(group) * (copies * trivial(group))
+        free = width * trivial(group)
+        return Hidden(free, free, nn.SiLU)
+    if isinstance(group, FiniteGroup):
+        copies = max(1, round(width / group.count))
+        features = regular(group) * (copies * trivial(group))
+        return Hidden(features, features, nn.SiLU)
+    channels = channels_for(rho_in, rho_out, width)
+    before, after = channels.before, channels.after
+    if kind == 'equivariant':
+        return Hidden(before, after, lambda: Gated(channels))
+    return Hidden(before, after, lambda: nn.Sequential(
+        Split(before), Gated(channels, free=kind == 'residual'), Join(after)
+    ))  # fmt: skip
+
+
+def _linear_layers(
+    kind: Kind, ends: list[tuple[Representation, Representation]]
+) -> list[Linear]:
+    if kind != 'equivariant':
+        return [LAYERS[kind](*pair) for pair in ends]
+    if not isinstance(ends[0][0].group, FiniteGroup):
+        return [ChannelLinear(*pair) for pair in ends]
+    return [
+        Lifting(*ends[0]), *itertools.starmap(GroupConvolution, ends[1:-1]), Projection(*ends[-1])
+    ]
+
+
+@torch.no_grad()
+def _scale_last(layer: Linear, factor: float) -> None:
+    for name, parameter in layer.named_parameters():
+        if name != 'relaxation':
+            parameter.mul_(factor)
