@@ -105,6 +105,14 @@ class Arm:
                 + self.load.compensation_n_m)
 
     @property
+    def momentum_kg_m_s(self) -> float:
+        """Linear momentum of all links and the payload together."""
+        mujoco.mj_subtreeVel(self._model, self._data)
+        root = self._model.body('shoulder_link').id
+        velocity_m_s = self._data.subtree_linvel[root]
+        return float(self._model.body_subtreemass[root] * np.linalg.norm(velocity_m_s))
+
+    @property
     def elbow_position_m(self) -> np.ndarray:
         """Where the elbow is, in ``base``, shape (3,)."""
         return self._data.body('upper_arm_link').xpos.copy()

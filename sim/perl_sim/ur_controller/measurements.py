@@ -2,7 +2,7 @@
 
 import numpy as np
 from perl_sim.ur_controller.controller import Controller
-from perl_sim.ur_controller.measured import MEASUREMENTS, Measurement
+from perl_sim.ur_controller.measured import MEASUREMENTS, Measurement, Snapshot
 from perl_sim.ur_controller.rtde_variables import OUTPUTS, Values
 
 _CACHED_CHOICES = 64
@@ -29,9 +29,10 @@ class Measurements:
         chosen = self._choices.get(wanted)
         if chosen is None:
             chosen = self._choose(wanted)
+        now, values = Snapshot(self._controller, self._values), self._values
         for names, measure in chosen:
-            for name, value in zip(names, measure(self._controller, self._values), strict=True):
-                self._values[name] = _as_tuple(value)
+            for name, value in zip(names, measure(now), strict=True):
+                values[name] = _as_tuple(value)
 
     def _choose(self, wanted: tuple[frozenset[str], ...]) -> list[Measurement]:
         if len(self._choices) >= _CACHED_CHOICES:
