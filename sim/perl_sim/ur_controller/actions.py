@@ -40,6 +40,8 @@ MAX_GRAVITY_M_S2 = 30.0
 NEAR_SINGULARITY = (0.05, 0.02)
 """Smallest singular value of the Jacobian below which freedrive is near to a singularity, and too
 near. Own choice."""
+JACOBIAN_STEP_S = 1e-6
+"""Step of the numerical time derivative of the Jacobian. Own choice: errors below 1e-8."""
 _SLOW_M_S = 1e-4
 
 
@@ -64,11 +66,27 @@ class Actions:
         self.arm, self.tool = controller.arm, controller.arm.tool
         self.force_gains = ForceGains()
         self.waypoint_rad = self.arm.position_rad
+        self._reads_external_sensor = False
 
     def begin_program(self) -> None:
         """Forget what a program before had set for itself."""
         self.force_gains = ForceGains()
         self.waypoint_rad = self.arm.position_rad
+        self.enable_external_sensor(False)
+
+    def step(self) -> None:
+        """Hand over what is new in this tick: the reading of an external force sensor."""
+        if self._reads_external_sensor:
+            self.arm.sensor.external = np.array(self.values['external_force_torque'])
+
+    def enable_external_sensor(self, enable: bool) -> None:
+        """Take forces from the RTDE input external_force_torque, or from the own sensor again.
+
+        Gravity on the external sensor itself is not modelled.
+        """
+        self._reads_external_sensor = enable
+        if not enable:
+            self.arm.sensor.external = None
 
     def require_target(self, joints_rad: np.ndarray) -> None:
         """Raise ImpossibleTargetError unless the arm can have these joint angles."""
@@ -194,6 +212,26 @@ class Actions:
         """Return since how many ticks the tool touches something that way; 0 if it does not."""
         require_finite(direction)
         return self.arm.touch.ticks(direction[:3])
+
+    def mass_matrix(self) -> np.ndarray:
+        """get_mass_matrix of the present joint angles, shape (6, 6)."""
+        return self.arm.kinematics.dynamics(self.arm.position_rad, np.zeros(6))[0]
+
+    def coriolis_torques_n_m(self) -> np.ndarray:
+        """get_coriolis_and_centrifugal_torques of the present state, shape (6,)."""
+        return self.arm.kinematics.dynamics(self.arm.position_rad, self.arm.velocity_rad_s)[1]
+
+    def jacobian(self) -> np.ndarray:
+        """get_jacobian of the tool centre point at the present joint angles, shape (6, 6)."""
+        return self.tool.pose_and_jacobian(self.arm.position_rad)[1]
+
+    def jacobian_derivative(self) -> np.ndarray:
+        """get_jacobian_time_derivative of the present state, shape (6, 6)."""
+        position_rad = self.arm.position_rad
+        way_rad = JACOBIAN_STEP_S * self.arm.velocity_rad_s
+        _, before = self.tool.pose_and_jacobian(position_rad - way_rad)
+        _, after = self.tool.pose_and_jacobian(position_rad + way_rad)
+        return (after - before) / (2.0 * JACOBIAN_STEP_S)
 
     def is_pose_safe(self, pose: np.ndarray) -> bool:
         """is_within_safety_limits of a pose."""

@@ -125,10 +125,7 @@ def _read_detection(script: ScriptMachine) -> None:
 
 
 def _enable_external_sensor(script: ScriptMachine) -> None:
-    # Its mass and centre are declared, too; gravity on the sensor itself is not modelled.
-    script.external_sensor = script.registers.integer(1) == 1
-    if not script.external_sensor:
-        script.arm.sensor.external = None
+    script.actions.enable_external_sensor(script.registers.integer(1) == 1)
 
 
 FORCE_COMMANDS = {

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import dataclasses
 import logging
 
-import numpy as np
 from perl_sim.ur_controller.actions import Actions
 from perl_sim.ur_controller.controller import Controller, RuntimeState
 from perl_sim.ur_controller.performer import Performer, Routine, is_over
@@ -87,9 +86,6 @@ class ScriptMachine(Performer):
         self.watchdog_ticks: int | None = None
         self.contact_ticks = 0
         """Since when there was the contact that contact detection found; 0: none yet."""
-        self.external_sensor = False
-        """Whether the force is that of the RTDE input external_force_torque."""
-        self.arm.sensor.external = None
         self._unfed_ticks = 0
         self._executing = False
         self._paused = False
@@ -165,8 +161,7 @@ class ScriptMachine(Performer):
         return self._unfed_ticks > self.watchdog_ticks
 
     def _play(self) -> None:
-        if self.external_sensor:
-            self.arm.sensor.external = np.array(self.values['external_force_torque'])
+        self.actions.step()
         if self._paused:
             self._paused = False
             self.go_on()

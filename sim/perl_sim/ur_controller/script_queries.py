@@ -6,9 +6,6 @@ from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.script_machine import Command, ScriptMachine
 from perl_sim.ur_controller.tool import Tool, pose_trans
 
-JACOBIAN_STEP_S = 1e-6
-"""Step of the numerical time derivative of the Jacobian. Own choice: errors below 1e-8."""
-
 
 def _step_time(script: ScriptMachine) -> None:
     script.registers.write_vector(np.array((TICK_S,)))
@@ -98,14 +95,11 @@ def _pose_trans(script: ScriptMachine) -> None:
 
 def _mass_matrix(script: ScriptMachine) -> None:
     # The script asks for the matrix of the present joint angles, whatever the client says.
-    mass, _ = script.arm.kinematics.dynamics(script.arm.position_rad, np.zeros(6))
-    script.registers.write_matrix(mass)
+    script.registers.write_matrix(script.actions.mass_matrix())
 
 
 def _coriolis(script: ScriptMachine) -> None:
-    _, torques = script.arm.kinematics.dynamics(
-        script.arm.position_rad, script.arm.velocity_rad_s)
-    script.registers.write_vector(torques)
+    script.registers.write_vector(script.actions.coriolis_torques_n_m())
 
 
 def _target_accelerations(script: ScriptMachine) -> None:
@@ -113,16 +107,11 @@ def _target_accelerations(script: ScriptMachine) -> None:
 
 
 def _jacobian(script: ScriptMachine) -> None:
-    _, jacobian = script.tool.pose_and_jacobian(script.arm.position_rad)
-    script.registers.write_matrix(jacobian)
+    script.registers.write_matrix(script.actions.jacobian())
 
 
 def _jacobian_derivative(script: ScriptMachine) -> None:
-    position_rad, velocity_rad_s = script.arm.position_rad, script.arm.velocity_rad_s
-    way_rad = JACOBIAN_STEP_S * velocity_rad_s
-    _, before = script.tool.pose_and_jacobian(position_rad - way_rad)
-    _, after = script.tool.pose_and_jacobian(position_rad + way_rad)
-    script.registers.write_matrix((after - before) / (2.0 * JACOBIAN_STEP_S))
+    script.registers.write_matrix(script.actions.jacobian_derivative())
 
 
 QUERIES = {
