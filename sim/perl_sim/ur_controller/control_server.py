@@ -18,6 +18,8 @@ from perl_sim.ur_controller.rtde_protocol import ProtocolError
 
 SERVICE = CONTROL
 """Name of this service in messages."""
+MAX_LINES_PER_READ = 64
+"""Own choice: what is asked here never holds up the clients of the robot."""
 MAX_LINE_BYTES = 65536
 """Own choice."""
 
@@ -68,6 +70,8 @@ class ControlSession:
     def receive(self, data: bytes) -> None:
         """Answer every line that is complete."""
         *lines, self._buffer = (self._buffer + data).split(b'\n')
+        if len(lines) > MAX_LINES_PER_READ:
+            raise ProtocolError(f'more than {MAX_LINES_PER_READ} requests at once are a flood')
         for line in lines:
             self._answer(line)
         if len(self._buffer) > MAX_LINE_BYTES:

@@ -62,6 +62,8 @@ class Connection:
         self.may_lag = False
         """Whether a client that never reads stays connected."""
         self.stalled_ticks = 0
+        self.corked = False
+        """Whether replies wait for each other, to leave in one go."""
         self._queue = bytearray()
         self._newest = b''
 
@@ -87,7 +89,8 @@ class Connection:
     def transmit(self, data: bytes) -> None:
         """Do ``send``, past any impairment."""
         self._queue += data
-        self.flush()
+        if not self.corked:
+            self.flush()
 
     def transmit_newest(self, data: bytes) -> None:
         """Do ``send_newest``, past any impairment."""
@@ -262,11 +265,14 @@ class Network:
         if not data:
             self._close(connection)
             return
+        connection.corked = True
         try:
             self._connections[connection].receive(data)
         except ProtocolError as error:
             _LOG.warning('%s: %s; its connection is closed', connection.name, error)
-            self._close(connection)
+            connection.closing = True
+        connection.corked = False
+        connection.flush()
 
     def _close(self, connection: Connection) -> None:
         handler = self._connections.pop(connection)
