@@ -14,6 +14,7 @@ from perl_core.symmetry.building_blocks import (
 )
 from perl_core.symmetry.continuous import O2, O3, SO2, SO3
 from perl_core.symmetry.description import described
+from perl_core.symmetry.elementary import lifted, spatial_vector, trivial
 from perl_core.symmetry.equivariance import equivariance_error, relative_error, step_errors
 from perl_core.symmetry.finite import Cyclic, Dihedral, FiniteGroup, Reflection
 from perl_core.symmetry.groups import Group
@@ -22,7 +23,7 @@ from perl_core.symmetry.isotypic import Isotypic
 from perl_core.symmetry.naming import group_named
 from perl_core.symmetry.normaliser import EquivariantNormaliser
 from perl_core.symmetry.products import product_of
-from perl_core.symmetry.representations import Representation, lifted, spatial_vector, trivial
+from perl_core.symmetry.representations import Representation
 from perl_core.symmetry.space import Part, Space
 
 __all__ = [

@@ -62,6 +62,14 @@ class Atom:
         return self.derivative(self.group.algebra).contiguous()
 
 
+def spatial_vector_atom(group: Group) -> Atom:
+    """Return the 3-vector on which elements act as the matrices that they are."""
+    return Atom(
+        group=group, name='spatial_vector', size=3,
+        images=lambda batch: batch, derivative=lambda vectors: vectors,
+    )  # fmt: skip
+
+
 def no_derivative(size: int) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the derivative of what does not change under the connected part of a group."""
     return lambda vectors: vectors.new_zeros(len(vectors), size, size)

@@ -5,10 +5,11 @@ import hashlib
 
 from perl_core.errors import SymmetryError
 from perl_core.symmetry.atoms import Atom, no_derivative
+from perl_core.symmetry.elementary import require_single, spatial_vector
 from perl_core.symmetry.finite import Cyclic, FiniteGroup
 from perl_core.symmetry.groups import Group
 from perl_core.symmetry.irreps import has_reflections, irrep
-from perl_core.symmetry.representations import Representation, require_single, spatial_vector
+from perl_core.symmetry.representations import Representation
 import torch
 
 

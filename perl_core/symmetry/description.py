@@ -13,14 +13,10 @@ from perl_core.symmetry.building_blocks import (
     tensor,
     vector,
 )
+from perl_core.symmetry.elementary import lifted, spatial_vector, trivial
 from perl_core.symmetry.groups import Group
 from perl_core.symmetry.irreps import irrep
-from perl_core.symmetry.representations import (
-    Representation,
-    lifted,
-    spatial_vector,
-    trivial,
-)
+from perl_core.symmetry.representations import Representation
 
 Description = str | Mapping[str, Sequence[Sequence[int]]] | Representation
 """Words ('2 vector + trivial'), {'permutation': [...], 'signs': [...]}, or a representation."""

@@ -5,16 +5,11 @@ import itertools
 from perl_core.errors import SymmetryError
 from perl_core.symmetry.atoms import Atom, no_derivative, product_atom, restricted_atom
 from perl_core.symmetry.basis import atom_basis
+from perl_core.symmetry.elementary import lifted, require_single, spatial_vector, trivial
 from perl_core.symmetry.finite import Cyclic, Dihedral, FiniteGroup
 from perl_core.symmetry.groups import Group
 from perl_core.symmetry.null_space import null_space
-from perl_core.symmetry.representations import (
-    Representation,
-    lifted,
-    require_single,
-    spatial_vector,
-    trivial,
-)
+from perl_core.symmetry.representations import Representation
 import torch
 
 _SPATIAL = ('SO3', 'O3')

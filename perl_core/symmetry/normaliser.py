@@ -7,7 +7,8 @@ behind it. Here the mean is the part of it that the group leaves alone, and all 
 
 from perl_core.errors import SymmetryError
 from perl_core.symmetry.basis import equivariant_basis
-from perl_core.symmetry.representations import Representation, trivial
+from perl_core.symmetry.elementary import trivial
+from perl_core.symmetry.representations import Representation
 import torch
 from torch import nn
 
