@@ -6,7 +6,7 @@ import time
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.errors import ConfigError
-from perl_sim.ur_controller.emulator import parse_version
+from perl_sim.ur_controller.emulator_config import parse_version
 from perl_sim.ur_controller.rtde_variables import outputs_of
 import pytest
 from rtde_control import RTDEControlInterface

@@ -1,11 +1,16 @@
 """The command line of the emulator: its options, and what they make of it."""
 
 import argparse
+import pathlib
 
 from perl_core.contract import Contract
-from perl_sim.ur_controller.emulator import EmulatorConfig, parse_version
+from perl_core.kinematics import UR5E_NOMINAL, DHParameters
+from perl_sim.ur_controller.arm_model import ArmConfig
+from perl_sim.ur_controller.emulator_config import EmulatorConfig, parse_version
 from perl_sim.ur_controller.fault_file import load_scenario
 from perl_sim.ur_controller.pacing import ClientClock, Clock, FreeClock, Pacing
+
+from calibration.loader import load_calibration
 
 DESCRIPTION = """\
 Emulate the controller of a UR5e, with a simulated arm behind it: any UR client can talk to it.
@@ -46,8 +51,15 @@ def _add_robot(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--model', choices=['ur5e'], default='ur5e', help='robot (default ur5e)')
     group.add_argument('--version', default='5.11.5', metavar='X.Y.Z',
                        help='PolyScope version to report (default 5.11.5)')
-    group.add_argument('--payload', type=float, default=default.payload_kg, metavar='KG',
+    group.add_argument('--serial-number', default=default.serial_number, metavar='DIGITS',
+                       help=f'to report (default {default.serial_number})')
+    group.add_argument('--payload', type=float, default=default.arm.payload_kg, metavar='KG',
                        help='mass that hangs at the flange, 0 to 5 (default 0)')
+    group.add_argument('--calibration', metavar='FILE',
+                       help='factory calibration: a YAML file as in calibration/robots; the arm '
+                            'has its geometry, and the primary interface reports it')
+    group.add_argument('--programs', type=pathlib.Path, metavar='FOLDER',
+                       help='where the dashboard finds x.urp, with the x.script beside it')
 
 
 def _add_beginning(group: argparse._ArgumentGroup) -> None:
@@ -79,17 +91,24 @@ def _add_process(group: argparse._ArgumentGroup) -> None:
                        default='WARNING', help='what to log on stderr (default WARNING)')
 
 
+def _geometry(file: str | None) -> DHParameters:
+    return load_calibration(file).dh_parameters if file else UR5E_NOMINAL
+
+
 def config_from(options: argparse.Namespace) -> EmulatorConfig:
     """Return what the emulated robot is like.
 
     Raises:
         ConfigError: an option says what cannot be.
+        CalibrationError: the calibration cannot be read.
     """
     return EmulatorConfig(
         address=options.address,
         version=parse_version(options.version),
         initial_joints_rad=tuple(options.initial_joints),
-        payload_kg=options.payload,
+        serial_number=options.serial_number,
+        arm=ArmConfig(payload_kg=options.payload, dh_parameters=_geometry(options.calibration)),
+        programs_folder=options.programs,
         local_mode=options.local_mode,
         powered_off=options.powered_off,
         protective_stop=options.protective_stop,

@@ -1,110 +1,38 @@
 """Puts the parts together and runs them tick by tick, in one thread."""
 
 from collections.abc import Callable
-import dataclasses
 from functools import partial
 import gc
-import ipaddress
 import logging
-import pathlib
 
 import numpy as np
-from perl_core.contract import Contract
-from perl_core.errors import ConfigError, RobotError
+from perl_core.errors import RobotError
 from perl_sim.ur_controller import (
     control_server,
     dashboard_server,
     rtde_server,
 )
 from perl_sim.ur_controller.arm import Arm
-from perl_sim.ur_controller.arm_model import ArmConfig
 from perl_sim.ur_controller.client_interfaces import INTERFACES, ClientInterfaces
 from perl_sim.ur_controller.control_requests import control_requests, step_request
 from perl_sim.ur_controller.control_server import ControlSession
 from perl_sim.ur_controller.controller import Controller, RobotMode, RuntimeState
 from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
+from perl_sim.ur_controller.emulator_config import EmulatorConfig
 from perl_sim.ur_controller.fault_kinds import Robot
-from perl_sim.ur_controller.fault_schedule import Fault, FaultSchedule
+from perl_sim.ur_controller.fault_schedule import FaultSchedule
 from perl_sim.ur_controller.faults import Faults
 from perl_sim.ur_controller.inputs import apply_inputs
 from perl_sim.ur_controller.measurements import Measurements
 from perl_sim.ur_controller.network import Network
 from perl_sim.ur_controller.pacing import Clock
-from perl_sim.ur_controller.pendant import SERIAL_NUMBER, Pendant
+from perl_sim.ur_controller.pendant import Pendant
 from perl_sim.ur_controller.programs import Programs
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_server import Program, whole_program
 
-BUILD_NUMBER = 1234
-"""Fourth part of a version that is given with three. Own choice."""
-OLDEST_MINOR = 4
-"""Of PolyScope 5. ur_rtde dies with earlier ones, which lack the registers it uses."""
-MAX_PART, MAX_BUILD = 255, 2**31 - 1
-"""What the version message of the primary interface can hold."""
-
 _LOG = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EmulatorConfig:
-    """What one emulated robot is like."""
-
-    address: str = '127.0.0.2'
-    """IP address of the robot; its ports are fixed."""
-    version: tuple[int, int, int, int] = (5, 11, 5, BUILD_NUMBER)
-    """PolyScope version, as reported."""
-    initial_joints_rad: tuple[float, ...] = Contract().home_rad
-    """Where the arm stands at start, six angles in UR's joint order."""
-    payload_kg: float = 0.0
-    """Mass that hangs at the flange."""
-    local_mode: bool = False
-    """Begin in local mode: no program can be started from outside."""
-    powered_off: bool = False
-    """Begin switched off."""
-    protective_stop: bool = False
-    """Begin in a protective stop."""
-    scenario: tuple[Fault, ...] = ()
-    """Faults that come at their times."""
-    serial_number: str = SERIAL_NUMBER
-    """As reported; digits only."""
-    programs_folder: pathlib.Path | None = None
-    """Where the dashboard's ``load`` looks for x.urp, with the x.script that PolyScope saves
-    beside it; None: there are no programs."""
-    allow_non_loopback: bool = False
-    """Accept an address that other machines can reach."""
-
-    def __post_init__(self) -> None:
-        """Refuse an address that is none, or that others could reach unasked."""
-        try:
-            address = ipaddress.ip_address(self.address)
-        except ValueError:
-            raise ConfigError(
-                f'the address of a robot is an IP address like 127.0.0.2; got {self.address!r}'
-            ) from None
-        if not (address.is_loopback or self.allow_non_loopback):
-            raise ConfigError(
-                f'{self.address} can be reached from other machines and the emulator obeys '
-                'everyone; use 127.x.x.x, or say --allow-non-loopback'
-            )
-
-
-def parse_version(text: str) -> tuple[int, int, int, int]:
-    """Return the parts of a version like 5.11.5 or 5.11.5.1234.
-
-    Raises:
-        ConfigError: it is not like that.
-    """
-    parts = text.split('.')
-    if len(parts) not in (3, 4) or not all(part.isdecimal() for part in parts):
-        raise ConfigError(f'a PolyScope version is like 5.11.5 or 5.11.5.1234; got {text!r}')
-    major, minor, bugfix, build = map(int, [*parts, str(BUILD_NUMBER)][:4])
-    if not ((major == 5 and minor >= OLDEST_MINOR) or major == 10):
-        raise ConfigError(
-            f'PolyScope 5.{OLDEST_MINOR} and later 5.x, or 10.x, can be emulated; got {text!r}')
-    if max(minor, bugfix) > MAX_PART or build > MAX_BUILD:
-        raise ConfigError(f'no part of a PolyScope version is as large as in {text!r}')
-    return major, minor, bugfix, build
 
 
 class Emulator:
@@ -123,7 +51,7 @@ class Emulator:
         self._values = resting_values()
         self._requested_stop = ''
         self.controller = Controller(
-            Arm(np.array(config.initial_joints_rad), ArmConfig(payload_kg=config.payload_kg)),
+            Arm(np.array(config.initial_joints_rad), config.arm),
             local_mode=config.local_mode,
         )
         self.faults = Faults()
