@@ -9,9 +9,12 @@ from perl_sim.ur_controller.rtde_protocol import (
     FrameReader,
     PackageType,
     ProtocolError,
+    TextMessage,
     frame,
+    pack_message,
     split_names,
     unpack,
+    unpack_message,
 )
 from perl_sim.ur_controller.rtde_recipes import InputRecipe, OutputLayout, Rate
 from perl_sim.ur_controller.rtde_variables import (
@@ -113,3 +116,20 @@ def test_empty_names_are_ignored_and_wrong_lengths_refused():
     assert split_names(b'timestamp,actual_q,') == ['timestamp', 'actual_q']
     with pytest.raises(ProtocolError, match='payload of 2 bytes; got 3'):
         unpack('>H', b'abc', 'a request')
+
+
+@given(text=st.text(max_size=300), source=st.text(max_size=300), level=st.integers(0, 255))
+def test_text_messages_come_out_as_they_went_in_or_cut(text, source, level):
+    came = unpack_message(pack_message(TextMessage(text, source, level)))
+    assert came.level == level
+    assert came.text == text.encode('latin-1', 'replace')[:255].decode('latin-1')
+    assert came.source == source.encode('latin-1', 'replace')[:255].decode('latin-1')
+
+
+@given(payload=st.binary(max_size=40))
+def test_any_bytes_are_a_text_message_or_refused(payload):
+    try:
+        message = unpack_message(payload)
+    except ProtocolError:
+        return
+    assert pack_message(message) == payload

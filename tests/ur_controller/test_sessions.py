@@ -7,7 +7,15 @@ import struct
 import time
 
 from emulator import emulator
-from perl_sim.ur_controller.rtde_protocol import FrameReader, PackageType, frame
+from perl_sim.ur_controller.rtde_protocol import (
+    FrameReader,
+    MessageLevel,
+    PackageType,
+    TextMessage,
+    frame,
+    pack_message,
+    unpack_message,
+)
 import pytest
 
 ADDRESS = '127.0.1.40'
@@ -190,6 +198,80 @@ def test_a_slow_client_reads_recent_data(client, other):
     assert received == sorted(received)
     # 60 packages of 4.8 kB are more than the buffers hold: the rest was skipped.
     assert received[-1] > now_s - 0.5
+
+
+def test_clients_at_different_rates_get_the_same_values(client, other):
+    slow = Client()
+    client.stream(b'timestamp,target_q', 500.0)
+    other.stream(b'timestamp,target_q', 125.0)
+    slow.stream(b'timestamp', 20.0)
+    for reader, step_s, count in ((client, 0.002, 100), (other, 0.008, 25), (slow, 0.05, 5)):
+        times_s = [reader.timestamp() for _ in range(count)]
+        steps_s = [later - earlier for earlier, later in itertools.pairwise(times_s)]
+        assert steps_s == pytest.approx([step_s] * (count - 1), abs=1e-9)
+    slow.socket.close()
+
+
+def test_a_client_may_choose_other_variables_later(client):
+    client.stream(b'timestamp')
+    client.send(PackageType.PAUSE)
+    while client.next()[0] != PackageType.PAUSE:
+        pass
+    client.stream(b'robot_mode,safety_mode', 100.0)
+    package_type, payload = client.next()
+    assert package_type == PackageType.DATA_PACKAGE
+    assert payload == struct.pack('>Bii', 1, 7, 1)
+
+
+def test_refused_inputs_are_owned_by_nobody(client, other):
+    names = b'input_int_register_33,input_int_register_99'
+    assert client.ask(PackageType.SETUP_INPUTS, names) == b'\x00INT32,NOT_FOUND'
+    assert other.ask(PackageType.SETUP_INPUTS, b'input_int_register_33') == b'\x01INT32'
+    both = b'input_int_register_33,input_int_register_34'
+    assert client.ask(PackageType.SETUP_INPUTS, both) == b'\x00IN_USE,INT32'
+    assert other.ask(PackageType.SETUP_INPUTS, b'input_int_register_34') == b'\x02INT32'
+
+
+def test_a_client_is_told_why_its_connection_is_closed(client):
+    client.send(PackageType.DATA_PACKAGE, b'\x07')
+    package_type, payload = client.next()
+    message = unpack_message(payload)
+    assert package_type == PackageType.TEXT_MESSAGE
+    assert 'input recipes of this client are 1 to 0; got 07' in message.text
+    assert (message.source, message.level) == ('RTDE', MessageLevel.EXCEPTION)
+    assert client.is_closed()
+
+
+def test_a_clients_message_is_taken_and_the_stream_goes_on(client):
+    client.stream()
+    message = TextMessage('hello', 'a test', MessageLevel.INFO)
+    client.send(PackageType.TEXT_MESSAGE, pack_message(message))
+    before_s = client.timestamp()
+    assert max(client.timestamp() for _ in range(50)) > before_s
+
+
+def test_every_register_of_both_ranges_can_be_written_and_read(client, other):
+    for kind, layout, value in (('int', 'i', -7), ('double', 'd', 2.5)):
+        names = ','.join(f'input_{kind}_register_{index}' for index in range(48)).encode()
+        recipe_id = client.ask(PackageType.SETUP_INPUTS, names)[0]
+        values = [value * index for index in range(48)]
+        client.send(PackageType.DATA_PACKAGE, struct.pack(f'>B48{layout}', recipe_id, *values))
+        other.stream(names)
+        for _ in range(20):
+            _, payload = other.next()
+        assert list(struct.unpack(f'>B48{layout}', payload)[1:]) == values
+        other.send(PackageType.PAUSE)
+        while other.next()[0] != PackageType.PAUSE:
+            pass
+
+
+def test_a_flood_of_packages_closes_that_connection(client, other):
+    other.stream()
+    with contextlib.suppress(ConnectionError):
+        client.socket.sendall(frame(PackageType.GET_URCONTROL_VERSION) * 20_000)
+    assert client.is_closed()
+    before_s = other.timestamp()
+    assert max(other.timestamp() for _ in range(50)) > before_s
 
 
 def test_a_list_of_names_beyond_the_vendors_limit_closes_the_connection(client):

@@ -57,8 +57,10 @@ class Rate:
         """Return whether a package is due at this tick; true once for each."""
         if tick < self._due_tick:
             return False
-        # A late package never draws others after it.
-        self._due_tick = max(self._due_tick + self._ticks_per_package, tick)
+        self._due_tick += self._ticks_per_package
+        if self._due_tick <= tick:
+            # The first one, or a late one: it never draws others after it.
+            self._due_tick = tick + self._ticks_per_package
         return True
 
 
