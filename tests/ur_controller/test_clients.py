@@ -171,14 +171,6 @@ def test_an_unknown_variable_is_refused(robot):
         RTDEReceiveInterface(ADDRESS, 500.0, ['timestamp', 'actual_speed_of_light'])
 
 
-def test_a_command_that_is_not_emulated_stops_the_program(control):
-    assert control.zeroFtSensor()
-    assert not control.teachMode()
-    assert not control.isProgramRunning()
-    assert control.reuploadScript()
-    assert wait_until(control.isProgramRunning)
-
-
 def test_stop_script_ends_the_program(control, receive):
     control.stopScript()
     assert wait_until(lambda: receive.getRuntimeState() == 1)

@@ -140,6 +140,24 @@ def test_stop_script_ends_the_program_and_the_motion():
     assert np.abs(bench.arm.velocity_rad_s).max() < 1e-3
 
 
+def test_stop_script_ends_a_speed_that_was_kept():
+    bench = Bench()
+    bench.write(SPEED_J, 0.2, 0, 0, 0, 0, 0, 2.0, 0.0)
+    bench.tick(200)
+    bench.write(STOP_SCRIPT)
+    bench.tick(300)
+    assert np.abs(bench.arm.velocity_rad_s).max() < 1e-3
+
+
+def test_a_protective_stop_asked_for_ends_a_speed_that_was_kept():
+    bench = Bench()
+    bench.write(SPEED_J, 0.2, 0, 0, 0, 0, 0, 2.0, 0.0)
+    bench.tick(200)
+    bench.write(31)
+    bench.tick(300)
+    assert np.abs(bench.arm.velocity_rad_s).max() < 1e-3
+
+
 def test_a_paused_program_resumes_its_old_target():
     # As on the robot, and the reason why clients must upload a new program instead.
     bench = Bench()

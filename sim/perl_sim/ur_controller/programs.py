@@ -195,7 +195,9 @@ class Interpreted(Performer):
         self._actions.step()
         try:
             if self.interpreter.step():
-                self.keep_on()
+                # A function may just have stopped or paused the program.
+                if self._controller.runtime_state == RuntimeState.PLAYING:
+                    self.keep_on()
                 return False
             if isinstance(self.arm.motion, Travel) and not self.arm.is_steady:
                 # A move with a blend let the program go on; there was nothing to blend with.

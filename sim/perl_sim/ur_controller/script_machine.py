@@ -167,7 +167,9 @@ class ScriptMachine(Performer):
             self.go_on()
         else:
             self._advance()
-        self.keep_on()
+        # A command may just have stopped or paused the program.
+        if self.controller.runtime_state == RuntimeState.PLAYING:
+            self.keep_on()
 
     def _advance(self) -> None:
         if self._watch:

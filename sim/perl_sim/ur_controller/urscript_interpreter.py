@@ -147,6 +147,8 @@ class Interpreter:
             yield from self._run(statements, scope)
         except _Return as result:
             return result.args[0]
+        except (_Break, _Continue):
+            raise ScriptError('break and continue belong into a loop') from None
         return None
 
     def _run(self, statements: tuple[Statement, ...], scope: Scope) -> Steps:
