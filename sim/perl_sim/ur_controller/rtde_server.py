@@ -29,8 +29,11 @@ MAX_INPUT_RECIPES = 255
 MAX_NAMES_BYTES = 2048
 """Longest list of names in a set-up. Source: RTDE guide."""
 
-MAX_PACKAGES_PER_READ = 1024
-"""More in one read are a flood. Own choice: a client that never pauses sends some hundred."""
+MAX_DATA_PER_READ = 1024
+"""More data packages in one read are a flood. Own choice: a client that writes without a pause
+sends some hundred after a stall of the host."""
+MAX_REQUESTS_PER_READ = 64
+"""The same for all other packages. Own choice: clients wait for each answer."""
 MESSAGE_SOURCE = 'RTDE'
 """Who sends the text messages of this server."""
 
@@ -116,9 +119,12 @@ class Session:
     def receive(self, data: bytes) -> None:
         """Answer every package that is complete."""
         try:
-            for count, (package_type, payload) in enumerate(self._reader.feed(data)):
-                if count == MAX_PACKAGES_PER_READ:
-                    raise ProtocolError(f'more than {count} packages at once are a flood')
+            left = {True: MAX_DATA_PER_READ, False: MAX_REQUESTS_PER_READ}
+            for package_type, payload in self._reader.feed(data):
+                is_data = package_type is PackageType.DATA_PACKAGE
+                left[is_data] -= 1
+                if left[is_data] < 0:
+                    raise ProtocolError('so many packages at once are a flood')
                 self._answers[package_type](payload)
         except ProtocolError as error:
             self._say(str(error), MessageLevel.EXCEPTION)
