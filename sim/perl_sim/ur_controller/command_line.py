@@ -4,7 +4,8 @@ import argparse
 import pathlib
 
 from perl_core.contract import Contract
-from perl_core.kinematics import UR5E_NOMINAL, DHParameters
+from perl_core.kinematics import UR5E_NOMINAL
+from perl_sim.servo import ServoTraits
 from perl_sim.ur_controller.arm_model import ArmConfig
 from perl_sim.ur_controller.emulator_config import EmulatorConfig, parse_version
 from perl_sim.ur_controller.fault_file import load_scenario
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_robot(made.add_argument_group('the robot'))
+    _add_arm(made.add_argument_group('the arm'))
     _add_beginning(made.add_argument_group('how it begins'))
     _add_process(made.add_argument_group('the process'))
     return made
@@ -53,13 +55,49 @@ def _add_robot(group: argparse._ArgumentGroup) -> None:
                        help='PolyScope version to report (default 5.11.5)')
     group.add_argument('--serial-number', default=default.serial_number, metavar='DIGITS',
                        help=f'to report (default {default.serial_number})')
-    group.add_argument('--payload', type=float, default=default.arm.payload_kg, metavar='KG',
-                       help='mass that hangs at the flange, 0 to 5 (default 0)')
+    group.add_argument('--programs', type=pathlib.Path, metavar='FOLDER',
+                       help='where the dashboard finds x.urp, with the x.script beside it')
+
+
+def _add_arm(group: argparse._ArgumentGroup) -> None:
+    arm = ArmConfig()
     group.add_argument('--calibration', metavar='FILE',
                        help='factory calibration: a YAML file as in calibration/robots; the arm '
                             'has its geometry, and the primary interface reports it')
-    group.add_argument('--programs', type=pathlib.Path, metavar='FOLDER',
-                       help='where the dashboard finds x.urp, with the x.script beside it')
+    group.add_argument('--payload', type=float, default=arm.payload_kg, metavar='KG',
+                       help='mass that hangs at the flange, 0 to 5 (default 0)')
+    for name, count, unit, default, text in (
+        ('payload-centre', 3, 'M', arm.payload_centre_m, 'centre of that mass in tool0'),
+        ('base-tilt', 2, 'RAD', arm.base_tilt_rad,
+         'how the base really stands: rotation vector about its x and y; the controller '
+         'believes in an upright one'),
+        ('coulomb-friction', 6, 'NM', arm.coulomb_friction_n_m, 'of each joint'),
+        ('viscous-friction', 6, 'NMS', arm.viscous_friction_n_m_s_rad, 'of each joint'),
+    ):
+        shown = ' '.join(f'{number:g}' for number in default)
+        group.add_argument(f'--{name}', type=float, nargs=count, metavar=unit, default=default,
+                           help=f'{text} (default {shown})')
+    group.add_argument('--servo-delay', type=int, default=arm.servo.delay_ticks, metavar='TICKS',
+                       help='from a servoJ target to its first effect, in ticks of 2 ms '
+                            f'(default {arm.servo.delay_ticks})')
+    group.add_argument('--servo-lookahead-scale', type=float, metavar='FACTOR',
+                       default=arm.servo.lookahead_scale,
+                       help="between servoJ's lookahead_time and the arm's time constant "
+                            f'(default {arm.servo.lookahead_scale:g})')
+
+
+def _arm_from(options: argparse.Namespace) -> ArmConfig:
+    file = options.calibration
+    return ArmConfig(
+        dh_parameters=load_calibration(file).dh_parameters if file else UR5E_NOMINAL,
+        payload_kg=options.payload,
+        payload_centre_m=tuple(options.payload_centre),
+        base_tilt_rad=tuple(options.base_tilt),
+        coulomb_friction_n_m=tuple(options.coulomb_friction),
+        viscous_friction_n_m_s_rad=tuple(options.viscous_friction),
+        servo=ServoTraits(delay_ticks=options.servo_delay,
+                          lookahead_scale=options.servo_lookahead_scale),
+    )
 
 
 def _add_beginning(group: argparse._ArgumentGroup) -> None:
@@ -91,10 +129,6 @@ def _add_process(group: argparse._ArgumentGroup) -> None:
                        default='WARNING', help='what to log on stderr (default WARNING)')
 
 
-def _geometry(file: str | None) -> DHParameters:
-    return load_calibration(file).dh_parameters if file else UR5E_NOMINAL
-
-
 def config_from(options: argparse.Namespace) -> EmulatorConfig:
     """Return what the emulated robot is like.
 
@@ -107,7 +141,7 @@ def config_from(options: argparse.Namespace) -> EmulatorConfig:
         version=parse_version(options.version),
         initial_joints_rad=tuple(options.initial_joints),
         serial_number=options.serial_number,
-        arm=ArmConfig(payload_kg=options.payload, dh_parameters=_geometry(options.calibration)),
+        arm=_arm_from(options),
         programs_folder=options.programs,
         local_mode=options.local_mode,
         powered_off=options.powered_off,
