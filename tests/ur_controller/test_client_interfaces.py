@@ -121,6 +121,39 @@ def test_a_client_that_never_reads_stays_and_its_scripts_still_run():
         assert ask('stop') == 'Stopped'
 
 
+def messages_until(client, kind, count):
+    """Return the bodies of the first messages of these kinds."""
+    found = []
+    while len(found) < count:
+        package = client.next()
+        if package[4] == 20 and package[14] in kind:
+            found.append((package[14], package[15:]))
+    return found
+
+
+def test_primary_clients_hear_a_program_begin_speak_and_end():
+    with reader(PRIMARY) as client, reader(SECONDARY) as sender:
+        sender.socket.sendall(b'def hello():\n  textmsg("it is ", 3)\n  sleep(0.02)\nend\n')
+        begin, said, end = messages_until(client, (0, 7), 3)
+    assert begin == (7, struct.pack('>2iB', 0, 0, 19) + b'PROGRAM_XXX_STARTEDhello')
+    assert said == (0, b'it is 3')
+    assert end == (7, struct.pack('>2iB', 0, 0, 19) + b'PROGRAM_XXX_STOPPEDhello')
+
+
+def test_the_pendants_buttons_as_the_vendors_client_library_presses_them():
+    with reader(PRIMARY) as client, dashboard() as ask:
+        client.socket.sendall(b'power off\n')
+        assert wait_until(lambda: ask('robotmode') == 'Robotmode: POWER_OFF')
+        client.socket.sendall(b'power on\n')
+        assert wait_until(lambda: ask('robotmode') == 'Robotmode: IDLE')
+        client.socket.sendall(b'set robotmode run\n')
+        assert wait_until(lambda: ask('robotmode') == 'Robotmode: RUNNING')
+        client.socket.sendall(b'def endless():\n  while True:\n    sync()\n  end\nend\n')
+        assert wait_until(lambda: ask('programState') == 'PLAYING endless')
+        client.socket.sendall(b'stop program\n')
+        assert wait_until(lambda: ask('running') == 'Program running: false')
+
+
 @pytest.mark.parametrize('garbage', [
     b'\xff' * 5000 + b'\n', b'\0\n' * 100, b'end\nend\n', b'def open():\n',
 ])

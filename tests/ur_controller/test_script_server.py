@@ -33,7 +33,7 @@ def test_any_split_gives_the_same_programs(cuts):
     for start, end in itertools.pairwise(edges):
         programs += reader.feed(stream[start:end])
     assert [program.name for program in programs] == [
-        'def rtde_control():', 'stopj(2)', 'def mine():', 'def rtde_control():']
+        'rtde_control', 'stopj(2)', 'mine', 'rtde_control']
     assert [program.is_control_script for program in programs] == [True, False, False, True]
     assert programs[0].register_offset == 24
 

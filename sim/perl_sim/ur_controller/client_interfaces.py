@@ -6,9 +6,13 @@ import logging
 from typing import NamedTuple
 
 from perl_core.kinematics import DHParameters
+from perl_sim.ur_controller.modes import RuntimeState
 from perl_sim.ur_controller.network import Connection
 from perl_sim.ur_controller.primary_packages import (
+    PROGRAM_STARTED,
+    PROGRAM_STOPPED,
     RobotState,
+    key_message,
     safety_mode_message,
     text_message,
     version_message,
@@ -19,8 +23,9 @@ from perl_sim.ur_controller.script_server import Program, ScriptReader
 
 STATE_TICKS = 50
 """Ticks between two robot states. Source: UR client interfaces (10 Hz)."""
-NOTHING: frozenset[str] = frozenset()
 EVERYTHING = frozenset(OUTPUTS)
+_ALWAYS = frozenset(('runtime_state', 'safety_mode', 'timestamp'))
+_STOPPED = (int(RuntimeState.STOPPED),)
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,7 +66,7 @@ class ClientInterfaces:
     """What all these ports share: the packages, and who gets them."""
 
     def __init__(
-        self, values: Values, version: Version, dh: DHParameters, run: Callable[[Program], None]
+        self, values: Values, version: Version, dh: DHParameters, run: Callable[[Program], object]
     ) -> None:
         """Serve these values.
 
@@ -77,6 +82,7 @@ class ClientInterfaces:
         self._state = RobotState(dh, version)
         self._real_time = RealTimePackage(version)
         self._safety_mode = values['safety_mode']
+        self._program = ''
         self._connections: dict[Stream, list[Connection]] = {stream: [] for stream in Stream}
 
     def accept(self, interface: Interface, connection: Connection) -> 'InterfaceSession':
@@ -96,7 +102,7 @@ class ClientInterfaces:
         """Return the variables that will be sent at this tick."""
         if self._state_is_due(tick):
             return EVERYTHING
-        return self._real_time.wanted if self._real_time_readers() else NOTHING
+        return self._real_time.wanted if self._real_time_readers() else _ALWAYS
 
     def publish(self, tick: int, values: Values) -> None:
         """Send everybody the package that is due.
@@ -112,14 +118,27 @@ class ClientInterfaces:
         if values['safety_mode'] != self._safety_mode:
             self._safety_mode = values['safety_mode']
             self._tell_primary(safety_mode_message(values))
+        if self._program and values['runtime_state'] == _STOPPED:
+            self._program_stopped()
         if self._state_is_due(tick):
             package = self._state.pack(values)
             for connection in (*self._primary, *self._connections[Stream.SECONDARY]):
                 connection.send_newest(package)
 
+    def program_started(self, name: str) -> None:
+        """Tell the primary clients that a program began, and later that it ended."""
+        if self._program:
+            self._program_stopped()
+        self._program = name
+        self._tell_primary(key_message(self._values, PROGRAM_STARTED, name))
+
     def say(self, text: str) -> None:
         """Send a line for the log to the primary clients, as the script's textmsg does."""
         self._tell_primary(text_message(self._values, text))
+
+    def _program_stopped(self) -> None:
+        self._tell_primary(key_message(self._values, PROGRAM_STOPPED, self._program))
+        self._program = ''
 
     @property
     def _primary(self) -> list[Connection]:

@@ -15,7 +15,7 @@ PORT = 29999
 GREETING = 'Connected: Universal Robots Dashboard Server'
 MAX_LINE_BYTES = 4096
 """Own choice."""
-MAX_LINES_PER_READ = 256
+MAX_LINES_PER_READ = 64
 """More commands in one read are a flood. Own choice."""
 REFUSED_IN_LOCAL_MODE = (
     'Command is not allowed due to safety reasons, please switch robot to Remote Control mode '

@@ -16,7 +16,7 @@ from perl_sim.ur_controller.arm import Arm
 from perl_sim.ur_controller.client_interfaces import INTERFACES, ClientInterfaces
 from perl_sim.ur_controller.control_requests import control_requests, step_request
 from perl_sim.ur_controller.control_server import ControlSession
-from perl_sim.ur_controller.controller import Controller, RobotMode, RuntimeState
+from perl_sim.ur_controller.controller import Controller, RobotMode
 from perl_sim.ur_controller.dashboard_server import Dashboard, DashboardSession
 from perl_sim.ur_controller.emulator_config import EmulatorConfig
 from perl_sim.ur_controller.fault_kinds import Robot
@@ -27,6 +27,7 @@ from perl_sim.ur_controller.measurements import Measurements
 from perl_sim.ur_controller.network import Network
 from perl_sim.ur_controller.pacing import Clock
 from perl_sim.ur_controller.pendant import Pendant
+from perl_sim.ur_controller.pendant_lines import PENDANT_LINES
 from perl_sim.ur_controller.programs import Programs
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
@@ -129,15 +130,23 @@ class Emulator:
         self._rtde.publish(tick, reported)
         self._interfaces.publish(tick, reported)
 
-    def _run_program(self, program: Program) -> None:
+    def _run_program(self, program: Program) -> bool:
         if self.faults.loses_programs:
             _LOG.warning('a fault is on: the program %s does not start', program.name)
-        else:
-            self._programs.run(program)
+            return False
+        press = PENDANT_LINES.get(program.text.strip())
+        if press is not None:
+            if self.controller.remote:
+                press(self.controller)
+            return False
+        began = self._programs.run(program)
+        if began and not program.is_secondary:
+            self._interfaces.program_started(program.name)
+        return began
 
     def _play(self, name: str, script: str) -> bool:
-        self._run_program(whole_program(script.encode('latin-1', 'replace'))._replace(name=name))
-        return self.controller.runtime_state == RuntimeState.PLAYING
+        return self._run_program(
+            whole_program(script.encode('latin-1', 'replace'))._replace(name=name))
 
     def _open_control_socket(self, address: str) -> None:
         try:

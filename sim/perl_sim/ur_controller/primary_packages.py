@@ -20,6 +20,8 @@ _MESSAGE = struct.Struct('>QbB')
 
 PROJECT_NAME = b'URControl'
 BUILD_DATE = b'22-03-2022, 08:00:00'
+PROGRAM_STARTED, PROGRAM_STOPPED = 'PROGRAM_XXX_STARTED', 'PROGRAM_XXX_STOPPED'
+"""Titles of key messages about a program, whose name is their text (urcl primary_client.cpp)."""
 SOURCE_CONTROLLER = -2
 """Of messages about the robot (urcl robot_message.h)."""
 JOINT_LIMIT_RAD = JOINT_RANGE_RAD + 0.05236
@@ -227,6 +229,12 @@ def safety_mode_message(values: Values) -> bytes:
     """Return what clients are told when the safety mode changes."""
     body = struct.pack('>2iBII', 0, 0, values['safety_mode'][0], 0, 0)
     return message(MessageType.SAFETY_MODE, values, body)
+
+
+def key_message(values: Values, title: str, text: str) -> bytes:
+    """Return what clients are told of an event, a program's beginning or end for example."""
+    head = struct.pack('>2iB', 0, 0, len(title)) + title.encode('latin-1')
+    return message(MessageType.KEY, values, head + text.encode('latin-1', 'replace'))
 
 
 def text_message(values: Values, text: str) -> bytes:

@@ -11,9 +11,10 @@ CONTROL_SCRIPT_END = b'# NODE_CONTROL_LOOP_ENDS'
 inside it end with ``end`` too."""
 MAX_SCRIPT_BYTES = 1 << 20
 """Own choice: twenty times ur_rtde's largest script."""
-MAX_PROGRAMS_PER_READ = 256
+MAX_PROGRAMS_PER_READ = 64
 """More programs or single lines in one read are a flood. Own choice."""
 _OFFSET = re.compile(rb'# int register offset\n(\d+)')
+_NAME = re.compile(rb'\s*(?:def|sec)\s+(\w+)\s*\(')
 _OPENING = re.compile(rb'\s*(?:def|sec|thread|if|while|for)\b')
 _CLOSING = re.compile(rb'\s*end\b')
 
@@ -22,7 +23,7 @@ class Program(NamedTuple):
     """A program that arrived whole: one line, ``def ... end`` or ``sec ... end``."""
 
     name: str
-    """Its first line."""
+    """Of its function, or its only line."""
     text: str
     """All of it."""
     is_control_script: bool
@@ -84,9 +85,9 @@ class ScriptReader:
 
 def whole_program(text: bytes) -> Program:
     """Return the program that this text is."""
-    offset = _OFFSET.search(text)
+    offset, name = _OFFSET.search(text), _NAME.match(text)
     return Program(
-        name=text.strip().partition(b'\n')[0].decode('latin-1')[:80],
+        name=(name.group(1) if name else text.strip().partition(b'\n')[0]).decode('latin-1')[:80],
         text=text.decode('latin-1'),
         is_control_script=text.lstrip().startswith(CONTROL_SCRIPT_BEGIN),
         register_offset=int(offset.group(1)) if offset else 0,
