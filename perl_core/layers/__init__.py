@@ -6,6 +6,7 @@ from perl_core.layers.descent import descend, follow
 from perl_core.layers.equivariant import EquivariantTrunk
 from perl_core.layers.expansion import expanded_once
 from perl_core.layers.folding import folded
+from perl_core.layers.image_layers import ImageKind, ImageLayer, image_network
 from perl_core.layers.linear import EquivariantLinear, PlainLinear
 from perl_core.layers.mlp import MLP
 from perl_core.layers.networks import Kind, NetworkShape, network
@@ -14,21 +15,27 @@ from perl_core.layers.prior import PathwayPrior
 from perl_core.layers.relaxed import RelaxedTrunk
 from perl_core.layers.relaxed_linear import RelaxedLinear
 from perl_core.layers.residual_linear import ResidualLinear
+from perl_core.layers.residual_trunk import ResidualPathwayTrunk
 from perl_core.layers.trunk import Trunk, TrunkOutput, TrunkShape, vector_parts
 
-StandardTrunk = Literal['plain', 'relaxed']
-"""Networks of the standard branch: neither is constrained to be equivariant."""
+StandardTrunk = Literal['plain', 'relaxed', 'residual']
+"""Networks of the standard branch: none is constrained to be equivariant."""
+_STANDARD: dict[StandardTrunk, type[PlainTrunk] | type[RelaxedTrunk]] = {
+    'plain': PlainTrunk, 'relaxed': RelaxedTrunk, 'residual': ResidualPathwayTrunk,
+}  # fmt: skip
 
 
 def standard_trunk(name: StandardTrunk) -> type[PlainTrunk] | type[RelaxedTrunk]:
     """Return the class of this name."""
-    return PlainTrunk if name == 'plain' else RelaxedTrunk
+    return _STANDARD[name]
 
 
 __all__ = [
     'MLP',
     'EquivariantLinear',
     'EquivariantTrunk',
+    'ImageKind',
+    'ImageLayer',
     'Kind',
     'NetworkShape',
     'PathwayPrior',
@@ -37,6 +44,7 @@ __all__ = [
     'RelaxedLinear',
     'RelaxedTrunk',
     'ResidualLinear',
+    'ResidualPathwayTrunk',
     'Trunk',
     'TrunkOutput',
     'TrunkShape',
@@ -45,6 +53,7 @@ __all__ = [
     'expanded_once',
     'folded',
     'follow',
+    'image_network',
     'network',
     'standard_trunk',
     'vector_parts',

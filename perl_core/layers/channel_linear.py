@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from perl_core.layers.linear import EquivariantLinear
+from perl_core.layers.linear import EquivariantLinear, require_inputs
 from perl_core.symmetry import Representation
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ class Split(nn.Module):
     def __init__(self, representation: Representation) -> None:
         """Remember where the parts are."""
         super().__init__()
+        self._representation = representation
         self._shapes = [copies.positions.T.shape for copies in representation.copies]
         self._sizes = [shape.numel() for shape in self._shapes]
         rows = [copies.positions.T.flatten() for copies in representation.copies]
@@ -25,6 +26,7 @@ class Split(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> Parts:
         """Return the parts, each of shape (components, batch, copies)."""
+        require_inputs(inputs, self._representation)
         inputs = inputs.index_select(1, self.moved) if self._is_moved else inputs
         return [
             part.unflatten(1, shape).transpose(0, 1)

@@ -6,11 +6,10 @@ import itertools
 from perl_core.layers.channel_linear import Parts
 from perl_core.layers.channels import Channels, Product
 from perl_core.layers.constants import ExactConstants
+from perl_core.layers.prior import Pathways
+from perl_core.layers.residual_linear import FREE_SCALE
 import torch
 from torch import nn
-
-FREE_SCALE = 1e-3
-"""Initial weight of the free swish of the residual pathway."""
 
 
 class Gated(ExactConstants):
@@ -70,3 +69,7 @@ class Gated(ExactConstants):
             values = (matrix @ outer.flatten(1)).unflatten(1, outer.shape[1:])
             sizes = [len(product.coefficients) for product in products]
             yield from zip(products, values.split(sizes), strict=True)
+
+    def pathways(self) -> Pathways:
+        """Return the weights that each prior is on: none on the strict one."""
+        return Pathways((), () if self.free is None else (self.free,))

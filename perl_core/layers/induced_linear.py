@@ -5,7 +5,7 @@ same weights (into), or what the weights make of every element's features is mov
 (out of). The products are as large as the dense ones, and nothing has to be expanded.
 """
 
-from perl_core.layers.linear import EquivariantLinear
+from perl_core.layers.linear import EquivariantLinear, require_inputs
 from perl_core.symmetry import Representation
 import torch
 from torch import nn
@@ -32,6 +32,7 @@ class Lifting(EquivariantLinear):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (batch, in) to (order, batch, copies)."""
+        require_inputs(inputs, self.rho_in)
         weights = [
             self.mixing[f'0_{column}'].transpose(0, 1).flatten(1)
             for column in range(len(self.rho_in.copies))

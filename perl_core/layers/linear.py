@@ -5,6 +5,7 @@ The two that lie between are in ``residual_linear.py`` and ``relaxed_linear.py``
 
 import math
 
+from perl_core.errors import SymmetryError
 from perl_core.layers.closed_forms import maps_between
 from perl_core.layers.expansion import ExpandedLinear, Weights
 from perl_core.symmetry import Representation, trivial
@@ -127,6 +128,15 @@ class EquivariantLinear(ExpandedLinear):
 
 def _joined(parts: list[torch.Tensor], dim: int) -> torch.Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
+
+
+def require_inputs(inputs: torch.Tensor, rho_in: Representation) -> None:
+    """Raise SymmetryError where inputs are not rows of the representation's size."""
+    if inputs.ndim != 2 or inputs.shape[1] != rho_in.size:
+        raise SymmetryError(
+            f'expected inputs of shape (batch, {rho_in.size}), which transform as {rho_in.name!r} '
+            f'of {rho_in.group}; got {tuple(inputs.shape)}'
+        )
 
 
 def _order(representation: Representation) -> torch.Tensor | None:

@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 from typing import Literal, NamedTuple, get_args
 
-from perl_core.errors import ConfigError
+from perl_core.errors import ConfigError, SymmetryError
 from perl_core.layers.channel_linear import ChannelLinear, Join, Split
 from perl_core.layers.channels import channels_for
 from perl_core.layers.gated import Gated
@@ -25,6 +25,8 @@ LAYERS: dict[str, type[Linear]] = {
     'plain': PlainLinear, 'equivariant': EquivariantLinear, 'residual': ResidualLinear,
     'relaxed': RelaxedLinear,
 }  # fmt: skip
+LARGEST_ORDER = 128
+"""Larger finite groups are refused: weights would be expanded by tables of its cube."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,11 @@ def _hidden(kind: Kind, rho_in: Representation, rho_out: Representation, width: 
         free = width * trivial(group)
         return Hidden(free, free, nn.SiLU)
     if isinstance(group, FiniteGroup):
+        if group.count > LARGEST_ORDER:
+            raise SymmetryError(
+                f'{group} has {group.count} elements; networks exist up to {LARGEST_ORDER}, and '
+                'for SO2 and O2, which contain all cyclic and dihedral groups'
+            )
         copies = max(1, round(width / group.count))
         features = regular(group) * (copies * trivial(group))
         return Hidden(features, features, nn.SiLU)

@@ -1,20 +1,29 @@
-"""Priors of the residual pathway: how much each path costs (arXiv 2112.01388, equation 5)."""
+"""Priors of the residual pathway: how much each path costs (arXiv 2112.01388, section 4)."""
 
+from collections.abc import Sequence
 import dataclasses
+from typing import NamedTuple
 
 from perl_core.errors import ConfigError
-from perl_core.layers.gated import Gated
-from perl_core.layers.residual_linear import ResidualLinear
 import torch
 from torch import nn
+
+
+class Pathways(NamedTuple):
+    """What a module with two paths tells the prior, by its method ``pathways``."""
+
+    equivariant: Sequence[torch.Tensor]
+    """Weights of the equivariant path, expanded."""
+    free: Sequence[torch.Tensor]
+    """Weights of the free path."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PathwayPrior:
     """Precisions of zero-mean normal priors on the weights of both paths.
 
-    The paper's supervised runs have variances of 1e5 and 1; its RL runs a decay of 1e-6 on the
-    actor's paths alike and none on the critic's, and rely on the free path's small start.
+    The paper's supervised runs have variances of 1e5 and 1; its RL runs have the same small decay
+    on both paths and rely on the free path's small start.
     """
 
     equivariant_precision: float = 1e-5
@@ -31,24 +40,25 @@ class PathwayPrior:
                 )
 
     def penalty(self, network: nn.Module) -> torch.Tensor:
-        """Return -log p(A, B) up to a constant, to be added to a loss divided by the data's size.
-
-        Biases and the weights of free swishes count as entries of their paths.
+        """Return -log p(A, B) up to a constant; divided by the data's size, it joins a mean loss.
 
         Args:
-            network: with residual pathway layers.
+            network: with modules that have two paths.
+
+        Raises:
+            ConfigError: it has none.
         """
-        total = torch.zeros(())
-        for module in network.modules():
-            if isinstance(module, ResidualLinear):
-                equivariant = _squares(*module.equivariant.expand())
-                free = _squares(module.free.weight, module.free.bias)
-                total = total + 0.5 * self.equivariant_precision * equivariant
-                total = total + 0.5 * self.free_precision * free
-            elif isinstance(module, Gated) and module.free is not None:
-                total = total + 0.5 * self.free_precision * module.free.square()
-        return total
-
-
-def _squares(*tensors: torch.Tensor) -> torch.Tensor:
-    return torch.stack([tensor.square().sum() for tensor in tensors]).sum()
+        terms = [
+            0.5 * precision * weights.square().sum()
+            for module in network.modules() if hasattr(module, 'pathways')
+            for precision, tensors in zip(
+                (self.equivariant_precision, self.free_precision), module.pathways(), strict=True
+            )
+            for weights in tensors
+        ]  # fmt: skip
+        if not terms:
+            raise ConfigError(
+                "a pathway prior needs a network of kind 'residual'; this one has no residual "
+                'pathway layers'
+            )
+        return torch.stack(terms).sum()

@@ -2,6 +2,7 @@
 
 from perl_core.layers.expansion import ExpandedLinear, Weights
 from perl_core.layers.linear import EquivariantLinear
+from perl_core.layers.prior import Pathways
 from perl_core.symmetry import Representation
 import torch
 from torch import nn
@@ -31,3 +32,7 @@ class ResidualLinear(ExpandedLinear):
         """Return A + B and the sum of both biases."""
         matrix, bias = self.equivariant.expand()
         return Weights(matrix + self.free.weight, bias + self.free.bias)
+
+    def pathways(self) -> Pathways:
+        """Return the weights that each prior is on."""
+        return Pathways(self.equivariant.expand(), (self.free.weight, self.free.bias))

@@ -1,6 +1,15 @@
 from perl_core.contract import ACTION, OBSERVATION
 from perl_core.errors import ConfigError
-from perl_core.layers import EquivariantTrunk, PlainTrunk, RelaxedTrunk, TrunkShape, vector_parts
+from perl_core.layers import (
+    EquivariantTrunk,
+    PathwayPrior,
+    PlainTrunk,
+    RelaxedTrunk,
+    ResidualPathwayTrunk,
+    TrunkShape,
+    standard_trunk,
+    vector_parts,
+)
 from perl_core.symmetry import SO2, SO3, Representation, equivariance_error, trivial, vector
 import pytest
 import torch
@@ -59,7 +68,7 @@ def test_invariants_are_what_they_claim():
     assert torch.allclose(found.crosses[0], torch.cat(crosses), atol=1e-5)
 
 
-@pytest.mark.parametrize('kind', [PlainTrunk, RelaxedTrunk])
+@pytest.mark.parametrize('kind', [PlainTrunk, RelaxedTrunk, ResidualPathwayTrunk])
 def test_free_trunks_have_the_same_shape_and_are_not_equivariant(kind):
     trunk = kind((*OBSERVATION, *ACTION), SO3(), TrunkShape(vectors=2, scalars=3, width=32))
     inputs = torch.randn(64, 45)
@@ -85,3 +94,34 @@ def test_gradient_is_finite_at_rest_on_the_goal():
     output = trunk(inputs)
     (output.vectors.sum() + output.scalars.sum()).backward()
     assert inputs.grad.isfinite().all()
+
+
+def test_residual_pathway_trunk_is_equivariant_but_for_its_small_free_path():
+    parts = (*OBSERVATION, *ACTION)
+    trunk = ResidualPathwayTrunk(parts, SO3(), TrunkShape(vectors=2, scalars=1, width=32)).double()
+    inputs, joints = torch.randn(32, 45).double(), torch.zeros(32, 45).double()
+    rotation = SO3().sample(1, torch.Generator().manual_seed(0))[0]
+    turn = torch.block_diag(*[
+        torch.block_diag(*[rotation] * (part.size // 3)) if part.kind == 'vector'
+        else torch.eye(part.size).double() for part in parts
+    ])  # fmt: skip
+    joints[:, 15:39] = 1.0
+
+    def broken():
+        turned = trunk(inputs @ turn.T).vectors
+        by_turning = (turned - trunk(inputs).vectors @ rotation.T).abs().max()
+        return by_turning + (trunk(inputs + joints).vectors - trunk(inputs).vectors).abs().max()
+
+    assert 1e-5 < broken() < 0.05 * trunk(inputs).vectors.abs().max()
+    with torch.no_grad():
+        for mlp in trunk.mlps:
+            mlp[0].weight[:, trunk.geometry.size :] = 0.0
+            mlp[-1].weight[trunk.free_rows] = 0.0
+    assert broken() < 1e-10
+    assert PathwayPrior(equivariant_precision=0.0).penalty(trunk) == 0.0
+    assert PathwayPrior(free_precision=0.0).penalty(trunk) > 0.0
+
+
+def test_trunks_of_the_standard_branch_by_name():
+    assert standard_trunk('residual') is ResidualPathwayTrunk
+    assert standard_trunk('plain') is PlainTrunk
