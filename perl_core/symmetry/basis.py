@@ -2,8 +2,9 @@
 
 This is the reference that faster forms are compared with. The condition holds for the whole group
 if it holds for generators: rho_out(h) W = W rho_in(h) for the discrete ones, and the same with the
-derivatives for the Lie algebra (arXiv 2104.09459, equations 4 and 5). It is solved for each pair
-of atoms, once; a sum costs no more than its different atoms.
+derivatives for the Lie algebra (arXiv 2104.09459, section 4). It is solved for each pair of atoms,
+once; a sum costs no more than its different atoms. Pairs too large for a null space have closed
+forms: shared weights between permutations, Schur's lemma between the others.
 """
 
 from functools import cached_property, lru_cache
@@ -12,16 +13,13 @@ from typing import NamedTuple
 
 from perl_core.errors import SymmetryError
 from perl_core.symmetry.atoms import Atom
-from perl_core.symmetry.finite import FiniteGroup
-from perl_core.symmetry.finite_maps import finite_maps
-from perl_core.symmetry.null_space import null_space
+from perl_core.symmetry.isotypic import schur_maps
+from perl_core.symmetry.maps import LARGEST_NULL_SPACE, null_maps, permutes, shared_weights
 from perl_core.symmetry.representations import Representation
 import torch
 
 LARGEST_DENSE = 2**27
 """Entries of a dense basis: 1 GiB of float64."""
-LARGEST_EIGENPROBLEM = 2500
-"""Entries of W up to which a null space is computed: 50 MB and a few seconds."""
 
 
 class Block(NamedTuple):
@@ -168,30 +166,8 @@ def atom_basis(source: Atom, target: Atom) -> torch.Tensor:
     Raises:
         SymmetryError: the atoms are too large to solve for.
     """
-    unknowns = target.size * source.size
-    if unknowns <= LARGEST_EIGENPROBLEM:
-        rows = null_space(_constraints(source, target))
-    elif isinstance(source.group, FiniteGroup):
-        rows = finite_maps(source.group, source, target)
-    else:
-        raise SymmetryError(
-            f'maps from {source.name!r} (size {source.size}) to {target.name!r} (size '
-            f'{target.size}) have {unknowns} unknowns; at most {LARGEST_EIGENPROBLEM} are solved '
-            'for at once: write large tensors as sums of irreps'
-        )
-    return rows.view(-1, target.size, source.size)
-
-
-def _constraints(source: Atom, target: Atom) -> torch.Tensor:
-    """Return sum K^T K over the generators, where K vec(W) = vec(rho_out W - W rho_in)."""
-    eye_in = torch.eye(source.size, dtype=torch.float64)
-    eye_out = torch.eye(target.size, dtype=torch.float64)
-    gram = torch.zeros(2 * (target.size * source.size,), dtype=torch.float64)
-    images_in = (*source.generators, *source.algebra)
-    images_out = (*target.generators, *target.algebra)
-    for rho_in, rho_out in zip(images_in, images_out, strict=True):
-        # K^T K multiplied out: a few Kronecker products instead of one large product.
-        cross = torch.kron(rho_out, rho_in)
-        gram += torch.kron(rho_out.T @ rho_out, eye_in) - cross - cross.T
-        gram += torch.kron(eye_out, rho_in @ rho_in.T)
-    return gram
+    if source.size * target.size <= LARGEST_NULL_SPACE:
+        return null_maps(source, target)
+    if permutes(source) and permutes(target):
+        return shared_weights(source, target)
+    return schur_maps(source, target)

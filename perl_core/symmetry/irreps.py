@@ -4,10 +4,10 @@ import itertools
 
 from perl_core.errors import SymmetryError
 from perl_core.symmetry.atoms import Atom, no_derivative, product_atom, restricted_atom
-from perl_core.symmetry.basis import atom_basis
 from perl_core.symmetry.elementary import lifted, require_single, spatial_vector, trivial
 from perl_core.symmetry.finite import Cyclic, Dihedral, FiniteGroup
 from perl_core.symmetry.groups import Group
+from perl_core.symmetry.maps import null_maps
 from perl_core.symmetry.null_space import null_space
 from perl_core.symmetry.representations import Representation
 import torch
@@ -162,7 +162,7 @@ def _parts(first: Representation, second: Representation) -> list[Representation
 def complex_structure(psi: Representation) -> torch.Tensor | None:
     """Return J with J^2 = -1 that commutes with an irrep, None if only multiples of 1 do."""
     ((atom, _),) = psi.terms
-    maps = atom_basis(atom, atom)
+    maps = null_maps(atom, atom)
     if len(maps) == 1:
         return None
     turns = maps - maps.mT

@@ -10,10 +10,13 @@ from functools import lru_cache
 
 from perl_core.errors import SymmetryError
 from perl_core.symmetry.atoms import Atom, is_orthogonal
-from perl_core.symmetry.basis import atom_basis
 from perl_core.symmetry.irreps import complex_structure, irreps
+from perl_core.symmetry.maps import null_maps
 from perl_core.symmetry.representations import Representation
 import torch
+
+LARGEST_SCHUR = 2**27
+"""Entries of all maps between two atoms: 1 GiB of float64."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +86,7 @@ def split(atom: Atom) -> tuple[tuple[Representation, torch.Tensor], ...]:
 def _isometries(psi: Representation, atom: Atom) -> torch.Tensor:
     """Return isometries from an irrep onto copies of it that are orthogonal to each other."""
     ((source, _),) = psi.terms
-    maps = atom_basis(source, atom) * psi.size**0.5
+    maps = null_maps(source, atom) * psi.size**0.5
     structure = complex_structure(psi)
     if structure is None:
         return maps
@@ -99,3 +102,37 @@ def _isometries(psi: Representation, atom: Atom) -> torch.Tensor:
             share = (rest * used).sum(dim=(1, 2), keepdim=True) / psi.size
             rest = rest - share * used
     return torch.stack(kept) if kept else maps
+
+
+def schur_maps(source: Atom, target: Atom) -> torch.Tensor:
+    """Return the maps between two atoms by Schur's lemma.
+
+    They take one copy of an irrep in the source to one in the target; where the irrep has a
+    complex structure, with and without a quarter turn in between.
+
+    Returns:
+        Orthonormal, float64, shape (rank, target.size, source.size).
+
+    Raises:
+        SymmetryError: an atom is not orthogonal, or too large.
+    """
+    into = dict(split(target))
+    pairs = [(psi, maps, into[psi]) for psi, maps in split(source) if psi in into]
+    structures = [complex_structure(psi) for psi, _, _ in pairs]
+    entries = target.size * source.size * sum(
+        len(one) * len(two) * (1 if structure is None else 2)
+        for (_, one, two), structure in zip(pairs, structures, strict=True)
+    )
+    if entries > LARGEST_SCHUR:
+        raise SymmetryError(
+            f'the maps from {source.name!r} (size {source.size}) to {target.name!r} (size '
+            f'{target.size}) have {entries} entries, at most {LARGEST_SCHUR} are stored; write '
+            'the representation as a sum of smaller ones'
+        )
+    found = [torch.zeros(0, target.size, source.size, dtype=torch.float64)]
+    for (psi, one, two), structure in zip(pairs, structures, strict=True):
+        for turn in (None, structure)[: 1 if structure is None else 2]:
+            turned = two if turn is None else two @ turn
+            maps = torch.einsum('aik,bjk->abij', turned, one).flatten(0, 1)
+            found.append(maps / psi.size**0.5)
+    return torch.cat(found)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from perl_core.errors import ConfigError, SymmetryError
 from perl_core.symmetry import SO2, SO3, FiniteGroup, group_named, product_of
@@ -9,12 +9,14 @@ FINITE = ['C1', 'C2', 'C4', 'C5', 'D1', 'D2', 'D3', 'D4', 'Z2', 'C4xZ2', 'D3xC2x
 INFINITE = ['SO2', 'O2', 'SO3', 'O3', 'SO2xZ2', 'SO3xO2']
 GROUPS = st.sampled_from(FINITE + INFINITE).map(group_named)
 SEEDS = st.integers(0, 2**31)
+SOME = settings(max_examples=40)
 
 
 def draw(group, count, seed):
     return group.sample(count, torch.Generator().manual_seed(seed))
 
 
+@SOME
 @given(group=GROUPS, seed=SEEDS)
 def test_axioms(group, seed):
     first, second, third = draw(group, 3, seed)
@@ -29,6 +31,7 @@ def test_axioms(group, seed):
     assert group.misses(closed).max() < 1e-12
 
 
+@SOME
 @given(group=GROUPS, seed=SEEDS)
 def test_exponentials_of_the_algebra_are_elements(group, seed):
     weights = torch.randn(group.dimension, generator=torch.Generator().manual_seed(seed)).double()

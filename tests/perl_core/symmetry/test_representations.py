@@ -1,6 +1,6 @@
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from perl_core.contract import OBSERVATION
 from perl_core.errors import SymmetryError
@@ -28,6 +28,7 @@ import torch
 NAMES = ['C1', 'C4', 'C5', 'C6', 'D1', 'D2', 'D3', 'D4', 'Z2', 'SO2', 'O2', 'SO3', 'O3']
 PRODUCTS = ['C4xZ2', 'D3xC3', 'SO2xZ2', 'O3xC3']
 SEEDS = st.integers(0, 2**31)
+SOME = settings(max_examples=40)
 BLOCKS = [trivial, vector, spatial_vector, pseudovector, spatial_pseudovector, tensor]
 
 
@@ -70,6 +71,7 @@ def draw_elements(group, count, seed):
     return group.sample(count, torch.Generator().manual_seed(seed))
 
 
+@SOME
 @given(rho=representations(), seed=SEEDS)
 def test_homomorphism_and_orthogonality(rho, seed):
     first, second = draw_elements(rho.group, 8, seed).split(4)
@@ -83,6 +85,7 @@ def test_homomorphism_and_orthogonality(rho, seed):
     torch.testing.assert_close(inverse, images.mT, atol=1e-10, rtol=0)
 
 
+@SOME
 @given(rho=representations(), seed=SEEDS)
 def test_algebra_is_the_derivative(rho, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -93,6 +96,7 @@ def test_algebra_is_the_derivative(rho, seed):
     torch.testing.assert_close(rho.generators, rho.matrices(rho.group.generators))
 
 
+@SOME
 @given(rho=representations(), seed=SEEDS)
 def test_transform_is_the_matrix(rho, seed):
     elements = draw_elements(rho.group, 5, seed)
@@ -105,6 +109,7 @@ def test_transform_is_the_matrix(rho, seed):
     assert rho.transform(elements.float(), values.float()).dtype == torch.float32
 
 
+@SOME
 @given(rho=representations(), seed=SEEDS)
 def test_character_is_the_trace(rho, seed):
     elements = draw_elements(rho.group, 5, seed)
@@ -114,6 +119,7 @@ def test_character_is_the_trace(rho, seed):
     torch.testing.assert_close((2 * rho + rho).character(elements), 3 * traces)
 
 
+@SOME
 @given(name=st.sampled_from(NAMES + PRODUCTS), seed=SEEDS, data=st.data())
 def test_matrices_of_sums_and_products(name, seed, data):
     group = group_named(name)
@@ -158,6 +164,7 @@ def test_known_matrices():
     assert regular(group_named('C4')).matrix(quarter).argmax(dim=0).tolist() == [1, 2, 3, 0]
 
 
+@SOME
 @given(seed=SEEDS)
 def test_a_cross_product_is_a_pseudovector(seed):
     group = group_named('O3')
