@@ -39,7 +39,7 @@ class Lifting(EquivariantLinear):
         ]
         weight = weights[0] if len(weights) == 1 else torch.cat(weights, dim=1)
         bias = self.mixing['0_bias'].flatten() * self._order**-0.5
-        moved = (inputs @ self.moves).view(len(inputs), self._order, -1).transpose(0, 1)
+        moved = (inputs @ self.moves).view(inputs.shape[0], self._order, -1).transpose(0, 1)
         return nn.functional.linear(moved, weight, bias)
 
 
