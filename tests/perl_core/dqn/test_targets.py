@@ -1,7 +1,4 @@
-from perl_core.agents.dqn import DQNConfig
 from perl_core.agents.dqn.targets import double_target
-from perl_core.errors import ConfigError
-import pytest
 import torch
 
 
@@ -13,9 +10,3 @@ def test_double_target_by_hand():
         next_target_values=torch.tensor([[10.0, 3.0], [10.0, 3.0]]),
     )  # fmt: skip
     assert target.tolist() == [2.5, 1.0]
-
-
-
-def test_an_unknown_agent_is_refused_with_what_is_known():
-    with pytest.raises(ConfigError, match=r"unknown agent 'sac'.*'pe'"):
-        DQNConfig(agent='sac')
