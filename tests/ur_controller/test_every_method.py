@@ -247,15 +247,6 @@ def test_a_push_ends_a_move_until_contact(receive, control):
     assert wait_until(lambda: np.abs(receive.getActualQd()).max() < 1e-3)
 
 
-def test_a_script_file_of_ones_own(receive, control):
-    # An empty name means: none.
-    control.setCustomScriptFile('')
-    control.stopScript()
-    assert wait_until(lambda: receive.getRuntimeState() != PLAYING)
-    assert control.reuploadScript()
-    assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
-
-
 def test_programs_at_the_dashboard(dashboard, receive, control):
     control.stopScript()
     assert wait_until(lambda: not dashboard.running())
@@ -271,6 +262,15 @@ def test_programs_at_the_dashboard(dashboard, receive, control):
     assert wait_until(lambda: abs(receive.getActualQ()[5] - 0.3) < 1e-3)
     dashboard.stop()
     assert not dashboard.running()
+
+
+def test_a_script_file_of_ones_own(receive, control):
+    # An empty name means: none.
+    control.setCustomScriptFile('')
+    control.stopScript()
+    assert wait_until(lambda: receive.getRuntimeState() != PLAYING)
+    assert control.reuploadScript()
+    assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
 
 
 def test_power_and_recovery_at_the_dashboard(dashboard, receive):
