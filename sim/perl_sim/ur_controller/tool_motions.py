@@ -13,6 +13,10 @@ BRAKING_SHARE = 0.9
 """servoC plans its braking with this share of its acceleration. Own choice: room for what a tick
 is late."""
 
+MAX_STRETCH = 10.0
+"""Where the tool turns more than it travels, it turns with at most so many [rad/s] for each
+[m/s] asked for. Own choice."""
+
 
 class SpeedL:
     """speedL: reach a tool velocity and keep it until another motion begins."""
@@ -67,12 +71,12 @@ class ServoC:
                 goal.position_m - pose.position_m,
                 vector_from_rotation(goal.rotation @ pose.rotation.T),
             ))
-            # Where the tool only turns, metres stand for radians.
-            distance = float(np.linalg.norm(error[:3])) or float(np.linalg.norm(error[3:]))
+            # One distance for both, in which a metre counts as a radian.
+            distance = float(np.linalg.norm(error))
+            stretch = distance / max(float(np.linalg.norm(error[:3])), 1e-9)
             braking = math.sqrt(2.0 * BRAKING_SHARE * self.acceleration_m_s2 * distance)
-            speed = min(speed_fraction * self.speed_m_s, braking)
-            rate_hz = speed / max(distance, 1e-9)
-            twist = error * min(rate_hz, 1.0 / TICK_S)
+            speed = min(speed_fraction * self.speed_m_s * min(stretch, MAX_STRETCH), braking)
+            twist = error * min(speed / max(distance, 1e-9), 1.0 / TICK_S)
         return _steer(reference, jacobian, twist, self.acceleration_m_s2)
 
 
