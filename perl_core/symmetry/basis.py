@@ -2,7 +2,7 @@
 
 This is the reference that faster forms are compared with. The condition holds for the whole group
 if it holds for generators: rho_out(h) W = W rho_in(h) for the discrete ones, and the same with the
-derivatives for the Lie algebra (arXiv 2104.09459, section 4). It is solved for each pair of atoms,
+derivatives for the Lie algebra (arXiv 2104.09459, theorem 1). It is solved for each pair of atoms,
 once; a sum costs no more than its different atoms. Pairs too large for a null space have closed
 forms: shared weights between permutations, Schur's lemma between the others.
 """

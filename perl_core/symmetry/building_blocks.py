@@ -73,7 +73,8 @@ def _pseudo(polar: Representation) -> Representation:
 def regular(group: Group) -> Representation:
     """Return the regular representation of a finite group: g takes entry h to entry g h.
 
-    Entries are in the order of ``group.elements()``; size ``group.order``.
+    Entries are in the order of ``group.elements()``; size ``group.order``. See Serre, "Linear
+    Representations of Finite Groups", section 1.2.
 
     Raises:
         SymmetryError: the group is infinite.

@@ -39,7 +39,10 @@ _QUADRATIC_FORMS = _quadratic_forms()
 
 
 def _rotations(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Return rotations of uniformly drawn unit quaternions, float64, (count, 3, 3)."""
+    """Return rotations of uniformly drawn unit quaternions, float64, (count, 3, 3).
+
+    Shoemake, "Uniform random rotations", Graphics Gems III, 1992.
+    """
     draws = torch.randn(count, 4, generator=generator, dtype=torch.float64)
     quaternions = torch.nn.functional.normalize(draws, dim=1)
     products = (quaternions[:, :, None] * quaternions[:, None]).flatten(1)

@@ -1,4 +1,4 @@
-"""How far a function is from equivariant, as the residual-pathway-priors paper measures it."""
+"""How far a function is from equivariant, as residual pathway priors measure it (arXiv 2112.01388)."""
 
 from collections.abc import Callable
 

@@ -2,7 +2,8 @@
 
 In such coordinates an equivariant map only mixes copies of one irrep: fewer operations than with a
 full matrix, and by Schur's lemma its dimension can be read off. ``EquivariantBasis`` between two
-such sums has the blocks of this closed form.
+such sums has the blocks of this closed form. See Serre, "Linear Representations of Finite Groups",
+sections 2.2 and 2.6; over the real numbers, 13.2.
 """
 
 import dataclasses

@@ -1,3 +1,5 @@
+import copy
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perl_core.errors import SymmetryError
@@ -49,6 +51,7 @@ def test_normaliser_has_the_statistics_of_augmented_data():
     assert len(whole.scale[3:].unique()) == 1
     torch.testing.assert_close(whole.mean[2], values[:, 2].mean())
     torch.testing.assert_close(whole.scale[2], values[:, 2].std(correction=0))
+    torch.testing.assert_close(copy.deepcopy(whole)(values), whole(values))
     fresh = normaliser(rho)
     fresh.load_state_dict(whole.state_dict())
     torch.testing.assert_close(fresh(values), whole(values))
