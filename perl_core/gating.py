@@ -33,10 +33,10 @@ def select_by_gate(
         return standard(*inputs)
     closed_at, open_at = (~is_open).nonzero().squeeze(1), is_open.nonzero().squeeze(1)
     rows = torch.cat((
-        equivariant(*(part[closed_at] for part in inputs)),
-        standard(*(part[open_at] for part in inputs)),
+        equivariant(*(part.index_select(0, closed_at) for part in inputs)),
+        standard(*(part.index_select(0, open_at) for part in inputs)),
     ))
-    return rows[torch.cat((closed_at, open_at)).argsort()]
+    return rows.index_select(0, torch.cat((closed_at, open_at)).argsort())
 
 
 def mix_by_gate(
