@@ -1,4 +1,4 @@
-"""How far a function is from equivariant, as residual pathway priors measure it (arXiv 2112.01388)."""
+"""How far a function is from equivariant: the measure of arXiv 2112.01388."""
 
 from collections.abc import Callable
 
