@@ -1,18 +1,20 @@
 """Run the grid-world experiment: every variant with every agent, all seeds of a run at once.
 
 Finished runs are skipped and interrupted ones go on, so the same command always continues. Ctrl-C
-stops and prints what there is. `make results` turns the figures into tables and pictures.
+(or SIGTERM) stops and prints what there is. `make results` makes tables and pictures of it.
 """
 
 import dataclasses
 from pathlib import Path
 import shlex
+import signal
 import subprocess
 import sys
 
-from grid_experiment.backends import Backend, LocalProcesses, RayCluster
+from grid_experiment.backends import Backend, LocalProcesses, RayCluster, Work
 from grid_experiment.files import RunFiles
 from grid_experiment.plan import AGENTS, VARIANTS, Plan, Run, planned_runs
+from grid_experiment.running import Origin
 from grid_experiment.showing import Progress, summary
 from perl_core.errors import ConfigError, PerlError
 from rich.console import Console
@@ -35,6 +37,8 @@ class Args:
     """Compute on a Ray cluster instead (extra 'cluster'); --output must then be shared."""
     ray_address: str | None = None
     """Of the cluster, 'auto' for the one around; a local one is started if left out."""
+    checkpoint_every_s: float = 20.0
+    """Least time between checkpoints of a run, which are made at its evaluations."""
     plan: Plan = dataclasses.field(default_factory=Plan)
     """What all runs have in common."""
 
@@ -48,10 +52,11 @@ def git_hash() -> str:
 
 def open_backend(args: Args, runs: list[Run]) -> Backend:
     """Start computing."""
-    origin = {'git': git_hash(), 'command': shlex.join(['python', *sys.argv])}
+    origin = Origin(git_hash(), shlex.join(['python', *sys.argv]))
+    work = Work(args.output.resolve(), origin, args.checkpoint_every_s)
     if args.ray:
-        return RayCluster(runs, args.output, origin, args.ray_address)
-    return LocalProcesses(runs, args.output, origin, args.workers)
+        return RayCluster(runs, work, args.ray_address)
+    return LocalProcesses(runs, work, args.workers)
 
 
 def compute(args: Args, runs: list[Run], console: Console) -> dict[str, str]:
@@ -80,6 +85,7 @@ def main(args: Args) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     todo = [run for run in runs if not RunFiles(args.output, run).is_finished()]
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     errors, interrupted = {}, False
     try:
         if todo:

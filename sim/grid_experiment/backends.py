@@ -11,12 +11,23 @@ import sys
 from typing import Any, NamedTuple, Protocol
 
 from grid_experiment.plan import Run
-from grid_experiment.running import do_run
+from grid_experiment.running import Origin, do_run
 from perl_core.errors import ConfigError, PerlError
 
 POLL_S = 0.3
 _PR_SET_PDEATHSIG = 1
 """linux/prctl.h: the signal that a process gets when its parent dies."""
+
+
+class Work(NamedTuple):
+    """What is done with each run; see ``do_run``."""
+
+    folder: Path
+    """Of the files, absolute."""
+    origin: Origin
+    """For the description."""
+    checkpoint_every_s: float
+    """Least time between checkpoints."""
 
 
 class Finished(NamedTuple):
@@ -43,15 +54,12 @@ class Backend(Protocol):
 class LocalProcesses:
     """A fixed number of processes that take run after run; they die with this one."""
 
-    def __init__(
-        self, runs: Sequence[Run], folder: Path, origin: dict[str, Any], workers: int
-    ) -> None:
+    def __init__(self, runs: Sequence[Run], work: Work, workers: int) -> None:
         """Start the processes.
 
         Args:
             runs: in the order in which they are begun.
-            folder: of the files.
-            origin: see ``do_run``.
+            work: what to do with each.
             workers: how many processes, each with one thread.
         """
         context = multiprocessing.get_context('spawn')
@@ -60,9 +68,7 @@ class LocalProcesses:
         for run in [*runs, *[None] * workers]:
             self._tasks.put(run)
         self._processes = [
-            context.Process(
-                target=_work, args=(self._tasks, self._ended, folder, origin), daemon=True
-            )
+            context.Process(target=_take_runs, args=(self._tasks, self._ended, work), daemon=True)
             for _ in range(min(workers, len(runs)))
         ]
         for process in self._processes:
@@ -100,20 +106,18 @@ class LocalProcesses:
             process.join()
 
 
-def _work(
-    tasks: 'Queue[Run | None]', ended: 'Queue[Finished]', folder: Path, origin: dict[str, Any]
-) -> None:
+def _take_runs(tasks: 'Queue[Run | None]', ended: 'Queue[Finished]', work: Work) -> None:
     # Ctrl-C reaches every process of the terminal; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     while (run := tasks.get()) is not None:
-        ended.put(_attempt(run, folder, origin))
+        ended.put(_attempt(run, work))
 
 
-def _attempt(run: Run, folder: Path, origin: dict[str, Any]) -> Finished:
+def _attempt(run: Run, work: Work) -> Finished:
     try:
-        do_run(run, folder, origin)
+        do_run(run, work.folder, work.origin, work.checkpoint_every_s)
     except PerlError as error:
         return Finished(run.name, str(error))
     return Finished(run.name, None)
@@ -122,15 +126,12 @@ def _attempt(run: Run, folder: Path, origin: dict[str, Any]) -> Finished:
 class RayCluster:
     """One Ray task a run. The folder must be on a file system that all machines share."""
 
-    def __init__(
-        self, runs: Sequence[Run], folder: Path, origin: dict[str, Any], address: str | None
-    ) -> None:
+    def __init__(self, runs: Sequence[Run], work: Work, address: str | None) -> None:
         """Connect and submit.
 
         Args:
             runs: in the order in which they are begun.
-            folder: of the files.
-            origin: see ``do_run``.
+            work: what to do with each.
             address: of the cluster ('auto' for the one around); None starts one on this machine.
 
         Raises:
@@ -151,7 +152,7 @@ class RayCluster:
             include_dashboard=False if address is None else None,
         )  # fmt: skip
         task = ray.remote(num_cpus=1, max_retries=2)(_attempt)
-        self._pending = {task.remote(run, folder.resolve(), origin): run.name for run in runs}
+        self._pending = {task.remote(run, work): run.name for run in runs}
 
     def poll(self) -> list[Finished]:
         """See ``Backend``."""

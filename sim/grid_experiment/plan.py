@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from perl_core.agents.dqn import DQNConfig
+from perl_core.agents.dqn import DQNConfig, GateConfig
 from perl_core.errors import ConfigError
 from perl_sim.envs.grid_world import GridWorldConfig
 
@@ -23,8 +23,18 @@ AGENTS: dict[str, dict[str, Any]] = {
     'relaxed': {'agent': 'relaxed'},
     'augmented': {'agent': 'augmented'},
     'pe': {'agent': 'pe'},
+    'pe-paper': {'agent': 'pe', 'gate': {'detector': 'z_score', 'kind': 'draw'}},
+    'pe-z-score': {'agent': 'pe', 'gate': {'detector': 'z_score'}},
+    'pe-soft-gate': {'agent': 'pe', 'gate': {'kind': 'soft'}},
+    'pe-shared-trunk': {'agent': 'pe', 'shared_trunk': True},
+    'pe-no-reward-head': {'agent': 'pe', 'gate': {'reward_head': False}},
+    'pe-oracle-gate': {'agent': 'pe', 'gate': {'kind': 'oracle'}},
 }
-"""How each agent differs from the others; everything else is the same for all."""
+"""How each agent differs from the others; everything else is the same for all.
+
+``pe``: labels from the held-out loss difference, gate by threshold. ``pe-paper``: labels by the
+z-score, gate drawn, as arXiv 2512.00915 has it. The others change ``pe`` in the one way named.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,15 +43,22 @@ class Plan:
 
     seeds: int = 10
     """Seeds 0, 1, ... of each run, trained together; each has a layout of its own."""
-    steps: int = 30_000
+    steps: int = 20_000
     """Environment steps of each seed."""
-    copies: int = 8
+    copies: int = 16
     """Agents that step in each world at once; one update is made for each step of all."""
     evaluations: int = 25
     """How often a run is measured after its start, evenly spaced."""
-    world: GridWorldConfig = dataclasses.field(default_factory=GridWorldConfig)
+    world: GridWorldConfig = dataclasses.field(
+        default_factory=lambda: GridWorldConfig(observed='position_and_cell')
+    )
     """Of every world; variants change some of it."""
-    learning: DQNConfig = dataclasses.field(default_factory=DQNConfig)
+    learning: DQNConfig = dataclasses.field(
+        default_factory=lambda: DQNConfig(
+            learning_rate=2e-3, target_rate=0.02, learning_starts=500, exploration_steps=10_000,
+            gate=GateConfig(learning_rate=2e-3, rate=0.02, warm_up_updates=250),
+        )
+    )  # fmt: skip
     """Of every agent; each agent changes how it uses the symmetry."""
 
     def __post_init__(self) -> None:
@@ -98,6 +115,11 @@ class Run:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _changed(learning: DQNConfig, changes: dict[str, Any]) -> DQNConfig:
+    gate = dataclasses.replace(learning.gate, **changes.get('gate', {}))
+    return dataclasses.replace(learning, **changes | {'gate': gate})
+
+
 def planned_runs(plan: Plan, variants: Sequence[str], agents: Sequence[str]) -> list[Run]:
     """Return one run for each variant and agent.
 
@@ -115,7 +137,7 @@ def planned_runs(plan: Plan, variants: Sequence[str], agents: Sequence[str]) -> 
             plan=dataclasses.replace(
                 plan,
                 world=dataclasses.replace(plan.world, **VARIANTS[variant]),
-                learning=dataclasses.replace(plan.learning, **AGENTS[agent]),
+                learning=_changed(plan.learning, AGENTS[agent]),
             ),
         )
         for variant in variants

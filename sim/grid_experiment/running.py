@@ -3,26 +3,47 @@
 from collections.abc import Callable
 from pathlib import Path
 import time
-from typing import Any
+from typing import NamedTuple
 
 from grid_experiment.files import Checkpoint, RunFiles
 from grid_experiment.measures import measure, truth_of
 from grid_experiment.plan import Run
 import numpy as np
-from perl_core.agents.dqn import DQN
-from perl_core.symmetry import group_named, regular, vector
+from perl_core.agents.dqn import DQN, Outcomes
+from perl_core.symmetry import (
+    Representation,
+    group_named,
+    permutation,
+    regular,
+    trivial,
+    vector,
+)
 from perl_core.tabular import GridWorld, cells
-from perl_sim.envs.grid_world import position_observations
+from perl_core.tabular.gridworld import MOVES
+from perl_sim.envs.grid_world import GridWorldConfig
 from perl_sim.envs.vector_grid_world import VectorGridWorld
 import torch
 
 GROUP = group_named('C4')
-OBSERVATION = vector(GROUP)
-"""The position (x, y)."""
 ACTION = regular(GROUP)
 """Right, up, left, down: a quarter turn shifts them by one."""
-CHECKPOINT_EVERY_S = 20.0
-"""SIGKILL loses no more than this and one evaluation."""
+
+
+def observation_representation(world: GridWorldConfig) -> Representation:
+    """Return how what an agent sees transforms: a vector, and a permutation of the cells."""
+    if world.observed == 'position':
+        return vector(GROUP)
+    index = {cell: state for state, cell in enumerate(cells(world.size))}
+    return vector(GROUP) + permutation(GROUP, [[index[-y, x] for x, y in index]])
+
+
+def outcomes(world: GridWorldConfig) -> Outcomes:
+    """Return what a step can change: nothing, or the position by one cell to one of four sides."""
+    displacements = torch.tensor([(0, 0), *MOVES]) / (world.size // 2)
+    return Outcomes(
+        displacements, trivial(GROUP) + regular(GROUP), observation_representation(world),
+        slice(0, 2),
+    )  # fmt: skip
 
 
 def drawn(world: GridWorld) -> list[str]:
@@ -34,24 +55,35 @@ def drawn(world: GridWorld) -> list[str]:
     return [''.join(row[start : start + world.size]) for start in starts]
 
 
+class Origin(NamedTuple):
+    """What made the figures."""
+
+    git: str
+    """Commit of the source, with '+changes' if files differ from it."""
+    command: str
+    """The command line."""
+
+
 class Runner:
     """A run in progress."""
 
-    def __init__(self, run: Run, folder: Path) -> None:
+    def __init__(self, run: Run, folder: Path, origin: Origin) -> None:
         """Build the worlds and the agent.
 
         Args:
             run: what to do.
-            folder: where its files are.
+            folder: of its files.
+            origin: for the description.
         """
-        self.run, self.files = run, RunFiles(folder, run)
+        self.run, self.files, self._origin = run, RunFiles(folder, run), origin
         plan = run.plan
         self._environment = VectorGridWorld(run.worlds, plan.copies)
         self._truths = [truth_of(world) for world in self._environment.worlds]
-        self._seen = torch.from_numpy(position_observations(plan.world.size))
+        self._seen = torch.from_numpy(plan.world.observations())
         self._agent = DQN(
-            plan.learning, OBSERVATION, ACTION, range(plan.seeds), oracle=self._oracle()
-        )
+            plan.learning, observation_representation(plan.world), ACTION, range(plan.seeds),
+            outcomes=outcomes(plan.world), oracle=self._oracle(),
+        )  # fmt: skip
         self._rounds = plan.steps // plan.copies
         self._done = 0
         self._seconds = 0.0
@@ -63,40 +95,42 @@ class Runner:
         seeds = torch.arange(len(broken))[:, None]
 
         def looked_up(observations: torch.Tensor) -> torch.Tensor:
-            x, y = (observations * half + half).round().long().unbind(dim=-1)
+            x, y = (observations[..., :2] * half + half).round().long().unbind(dim=-1)
             return broken[seeds, y * size + x]
 
         return looked_up
 
-    def go(self, origin: dict[str, Any]) -> None:
+    def go(self, checkpoint_every_s: float) -> None:
         """Do what is left of the run.
 
         Args:
-            origin: commit and command, for the description.
+            checkpoint_every_s: at evaluations that are at least so far apart.
         """
-        if self.files.is_finished():
-            return
-        self.files.describe(origin=origin, layouts=self._layouts())
+        self._describe()
         self._resume()
         every = self._rounds // self.run.plan.evaluations
-        started = saved = time.monotonic()
-        before = self._seconds
-        while True:
+        begun = time.monotonic() - self._seconds
+        saved = time.monotonic()
+        while self._done < self._rounds:
             if self._done % every == 0:
-                self._evaluate(origin)
-                self._seconds = before + time.monotonic() - started
-                if time.monotonic() - saved > CHECKPOINT_EVERY_S:
+                self._evaluate()
+                if time.monotonic() - saved >= checkpoint_every_s:
+                    self._seconds = time.monotonic() - begun
                     self._save()
                     saved = time.monotonic()
-            if self._done == self._rounds:
-                break
             self._round()
             self._done += 1
+        self._evaluate()
         self._write_gate()
-        self.files.describe(
-            origin=origin, layouts=self._layouts(), seconds=round(self._seconds, 1)
-        )
+        self._describe(seconds=round(time.monotonic() - begun, 1))
         self.files.remove_checkpoint()
+
+    def _describe(self, **more: float) -> None:
+        """Write the description; a run with seconds is finished."""
+        layouts = [drawn(world) for world in self._environment.worlds]
+        self.files.describe(
+            git=self._origin.git, command=self._origin.command, layouts=layouts, **more
+        )
 
     def _round(self) -> None:
         states = torch.from_numpy(self._environment.states)
@@ -114,13 +148,13 @@ class Runner:
         gate = self._agent.gate(everywhere)
         return self._agent.q(everywhere).numpy(), None if gate is None else gate.numpy()
 
-    def _evaluate(self, origin: dict[str, Any]) -> None:
+    def _evaluate(self) -> None:
         q, gate = self._values()
         self.files.append([
             {
                 'variant': self.run.variant, 'agent': self.run.agent, 'seed': seed,
                 'step': self._done * self.run.plan.copies,
-                'config': self.run.digest, 'git': origin['git'],
+                'config': self.run.digest, 'git': self._origin.git,
                 **measure(truth, q[seed], None if gate is None else gate[seed]),
             }
             for seed, truth in enumerate(self._truths)
@@ -139,10 +173,6 @@ class Runner:
             for state, (x, y) in enumerate(cells(self.run.plan.world.size))
             for action in range(gate.shape[2])
         ])  # fmt: skip
-
-    def _layouts(self) -> list[list[str]]:
-        """Return a map of each seed's world, a string a row from the top."""
-        return [drawn(world) for world in self._environment.worlds]
 
     def _save(self) -> None:
         self.files.save_checkpoint(Checkpoint(
@@ -163,16 +193,18 @@ class Runner:
         self.files.truncate(after_step=self._done * self.run.plan.copies - 1)
 
 
-def do_run(run: Run, folder: Path, origin: dict[str, Any]) -> None:
+def do_run(run: Run, folder: Path, origin: Origin, checkpoint_every_s: float) -> None:
     """Do what is left of a run, on one thread; a finished run is left alone.
 
     Args:
         run: what to do.
         folder: of the files.
-        origin: 'git' and 'command', for the description.
+        origin: for the description.
+        checkpoint_every_s: SIGKILL loses no more than this and the time between evaluations.
 
     Raises:
         PerlError: its files are of another configuration, or learning failed.
     """
     torch.set_num_threads(1)
-    Runner(run, folder).go(origin)
+    if not RunFiles(folder, run).is_finished():
+        Runner(run, folder, origin).go(checkpoint_every_s)

@@ -9,7 +9,7 @@ from perl_core.errors import ConfigError
 from perl_core.tabular import cells, optimal_q
 from perl_sim import GRID_WORLD_ID
 from perl_sim.envs.grid_picture import MARGIN_PX, TILE_PX
-from perl_sim.envs.grid_world import GridWorldConfig, GridWorldEnv, position_observations
+from perl_sim.envs.grid_world import GridWorldConfig, GridWorldEnv
 from perl_sim.envs.vector_grid_world import VectorGridWorld
 import pytest
 
@@ -23,7 +23,8 @@ def tile(picture, cell, size=11):
 
 
 @pytest.mark.parametrize('config', [
-    GridWorldConfig(), DENSE, GridWorldConfig(penalty_count=40, slip_probability=0.2),
+    GridWorldConfig(), DENSE, GridWorldConfig(observed='position_and_cell'),
+    GridWorldConfig(penalty_count=40, slip_probability=0.2),
 ])  # fmt: skip
 def test_gymnasium_accepts_it(config, recwarn):
     env = gymnasium.make(GRID_WORLD_ID, config=config, render_mode='rgb_array')
@@ -60,9 +61,12 @@ def test_the_observation_turns_with_the_agent():
     observation, _ = env.reset(options={'cell': (5, -1)})
     assert np.allclose(observation, (1.0, -0.2))
     assert np.allclose(env.step(UP)[0], (1.0, 0.0))
-    seen = position_observations(11)
+    seen = GridWorldConfig().observations()
     assert env.observation_space.contains(seen[0])
     assert np.allclose(seen[cells(11).index((-2, 3))], (-0.4, 0.6))
+    both = GridWorldConfig(observed='position_and_cell').observations()
+    assert (both[:, :2] == seen).all()
+    assert (both[:, 2:] == np.eye(121)).all()
 
 
 def test_layouts_are_nested_and_fixed_by_their_seed():
@@ -156,6 +160,7 @@ def test_a_world_runs_the_same_beside_others_and_after_a_snapshot():
     (lambda: GridWorldConfig(obstacle_count=-1), 'obstacle_count must be at least 0, got -1'),
     (lambda: GridWorldConfig(horizon_steps=0), 'horizon_steps must be at least 1'),
     (lambda: GridWorldConfig(size=4), 'size must be odd'),
+    (lambda: GridWorldConfig(observed='all'), "one of .'position'.*got 'all'"),
     (lambda: GridWorldConfig(size=3, obstacle_count=9), '9 obstacles do not fit'),
     (lambda: GridWorldEnv(render_mode='human'), "'rgb_array' or None, got 'human'"),
     (lambda: GridWorldEnv().step(RIGHT), 'call reset before step'),

@@ -1,7 +1,7 @@
 """perl/GridWorld-v0: walk to the centre of a grid whose obstacles break its fourfold symmetry."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import gymnasium
 import numpy as np
@@ -9,8 +9,11 @@ from perl_core.errors import ConfigError
 from perl_core.tabular import GridWorld, cells, scattered_obstacles
 from perl_sim.envs.grid_picture import Picture
 
-OBSERVATION_SIZE = 2
 ACTION_COUNT = 4
+Observed = Literal['position', 'position_and_cell']
+"""'position': (x, y) within [-1, 1], a vector about the centre. 'position_and_cell': the same,
+then 1 at the index of the cell and 0 elsewhere, which a quarter turn permutes. From the second a
+network learns what holds for one cell alone within far fewer updates."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,12 +48,18 @@ class GridWorldConfig:
     """An episode is truncated after this: twice the longest shortest path at 40 obstacles."""
     layout_seed: int = 0
     """Draws the obstacles and the penalties."""
+    observed: Observed = 'position'
+    """What the agent sees of its place."""
 
     def __post_init__(self) -> None:
         """Check the values; the world checks the others when it is made."""
         for name, least in (('obstacle_count', 0), ('penalty_count', 0), ('horizon_steps', 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f'{name} must be at least {least}, got {getattr(self, name)}')
+        if self.observed not in get_args(Observed):
+            raise ConfigError(
+                f'observed must be one of {get_args(Observed)}, got {self.observed!r}'
+            )
         self.world()
 
     def world(self) -> GridWorld:
@@ -67,20 +76,20 @@ class GridWorldConfig:
         )  # fmt: skip
 
 
-def position_observations(size: int) -> np.ndarray:
-    """Return what an agent sees in each state: (x, y) within [-1, 1], float32, shape (S, 2).
-
-    A vector about the centre: a quarter turn of the agent turns it likewise.
-    """
-    return np.array(cells(size), dtype=np.float32) / (size // 2)
+    def observations(self) -> np.ndarray:
+        """Return what an agent sees in each state, float32, shape (S, 2) or (S, 2 + S)."""
+        position = np.array(cells(self.size), dtype=np.float32) / (self.size // 2)
+        if self.observed == 'position':
+            return position
+        return np.hstack((position, np.eye(len(position), dtype=np.float32)))
 
 
 class GridWorldEnv(gymnasium.Env[np.ndarray, np.int64]):
     """One agent in one grid world; every number comes from the tables of ``GridWorld.mdp``.
 
-    Observation: the agent's position (x, y) about the centre, within [-1, 1]. Actions: right, up,
-    left, down, in the order of quarter turns. Obstacles are not observed: they belong to the
-    world, which the group does not move.
+    Observation: the agent's position, see ``GridWorldConfig.observed``. Actions: right, up, left,
+    down, in the order of quarter turns. Obstacles are not observed: they belong to the world,
+    which the group does not move.
 
     The goal terminates the episode, the horizon truncates it. ``info`` holds ``state`` (index of
     the cell) and ``success`` (the agent is at the goal).
@@ -107,13 +116,15 @@ class GridWorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         self.mdp = self.world.mdp()
         self.overlay: np.ndarray | None = None
         """Shape (S, 4), within [0, 1]: drawn into the picture, such as a gate or eps."""
-        self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (OBSERVATION_SIZE,), np.float32)
+        self._observations = self.config.observations()
+        self.observation_space = gymnasium.spaces.Box(
+            -1.0, 1.0, self._observations.shape[1:], np.float32
+        )
         self.action_space = gymnasium.spaces.Discrete(ACTION_COUNT)
         self._cells = cells(self.config.size)
         self._goal_state = self._cells.index(self.world.goal)
         self._entering = self.world.entering_reward()
         self._starts = self.world.start_states()
-        self._observations = position_observations(self.config.size)
         self._trail: list[int] = []
 
     def reset(
@@ -163,7 +174,8 @@ class GridWorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         return picture.pixels()
 
     def _start_at(self, cell: tuple[int, int]) -> int:
-        state = self._cells.index(tuple(cell)) if tuple(cell) in self._cells else -1
+        x, y = cell
+        state = self._cells.index((x, y)) if (x, y) in self._cells else -1
         if state not in self._starts:
             raise ConfigError(
                 f'cell must be a free cell (x, y) within +-{self.config.size // 2} other than '
