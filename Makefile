@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo test lint clean bench-emulator fuzz-emulator
+.PHONY: help setup demo test lint clean bench-layers bench-emulator fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -40,6 +40,9 @@ lint: setup  ## Check style and types
 
 demo: setup  ## Reach 20 goals with the emulated arm and print the figures
 	$(PY) -m perl_bringup.demo $(if $(BUNDLE),--bundle '$(BUNDLE)')
+
+bench-layers: setup  ## Time every kind of network against a plain MLP; run it alone
+	$(PY) sim/benchmark_layers.py $(ARGUMENTS)
 
 bench-emulator: setup  ## Measure the emulated controller in real time; run it alone
 	$(PY) -m perl_sim.ur_controller.bench $(ARGUMENTS)

@@ -27,8 +27,8 @@ class Lifting(EquivariantLinear):
         for column, source in enumerate(rho_in.copies):
             maps = self._originals[f'maps_0_{column}'].view(self._order, source.atom.size, -1)
             moves.append(_placed(maps.transpose(1, 2), source.positions, rho_in.size))
-        # Row: an input. Column: an element, and a feature of the input moved by it.
-        self.constant('moves', torch.cat(moves, dim=1).flatten(0, 1).T.contiguous())
+        # For each element a matrix: the input -> its features, moved by the element.
+        self.constant('moves', torch.cat(moves, dim=1).mT.contiguous())
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (batch, in) to (order, batch, copies)."""
@@ -39,8 +39,7 @@ class Lifting(EquivariantLinear):
         ]
         weight = weights[0] if len(weights) == 1 else torch.cat(weights, dim=1)
         bias = self.mixing['0_bias'].flatten() * self._order**-0.5
-        moved = (inputs @ self.moves).view(inputs.shape[0], self._order, -1).transpose(0, 1)
-        return nn.functional.linear(moved, weight, bias)
+        return nn.functional.linear(inputs @ self.moves, weight, bias)
 
 
 class Projection(EquivariantLinear):
