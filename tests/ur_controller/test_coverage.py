@@ -18,7 +18,8 @@ _RECEIVED = (
     'speed_scaling target_speed_fraction actual_momentum actual_main_voltage actual_robot_voltage',
     'actual_robot_current actual_joint_voltage actual_digital_output_bits runtime_state',
     'standard_analog_input0 standard_analog_input1 standard_analog_output0',
-    'standard_analog_output1 robot_status_bits safety_status_bits ft_raw_wrench payload payload_cog payload_inertia',
+    'standard_analog_output1 robot_status_bits safety_status_bits ft_raw_wrench payload',
+    'payload_cog payload_inertia',
     'actual_current_as_torque',
 )
 RECEIVED = frozenset(name for line in _RECEIVED for name in line.split())

@@ -83,7 +83,7 @@ def test_urx(robot):
         pose[2] -= 0.05
         client.movel(pose, acc=1.0, vel=0.3, wait=False)
         assert wait_until(lambda: np.abs(np.array(client.getl()[:3]) - pose[:3]).max() < 1e-3)
-        client.set_digital_out(2, True)
+        client.send_program('set_digital_out(2, True)')
         assert wait_until(lambda: digital_outputs() == 1 << 2)
         client.stopj(2.0)
     finally:
