@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 from perl_core.contract import Contract
+from perl_core.kinematics import UR5E_NOMINAL
 from perl_sim.ur_controller import dashboard_server, rtde_server, rtde_variables
 from perl_sim.ur_controller.actions import Actions
 from perl_sim.ur_controller.arm import Arm
@@ -17,7 +18,10 @@ from perl_sim.ur_controller.controller import Controller
 from perl_sim.ur_controller.dashboard_commands import COMMANDS
 from perl_sim.ur_controller.fault_table import KINDS
 from perl_sim.ur_controller.pendant import Pendant
+from perl_sim.ur_controller.pendant_lines import PENDANT_LINES
 from perl_sim.ur_controller.performer import Performer
+from perl_sim.ur_controller.primary_packages import sub_packages
+from perl_sim.ur_controller.real_time_packages import FIELDS, LATER_FIELDS, OLDEST_VERSION
 from perl_sim.ur_controller.rtde_protocol import PackageType
 from perl_sim.ur_controller.script_table import ALL_COMMANDS, NOT_FOR_THE_SCRIPT
 from perl_sim.ur_controller.urscript_functions import functions
@@ -73,6 +77,21 @@ def dashboard_commands() -> list[Row]:
             for command in COMMANDS]
 
 
+def robot_state() -> list[Row]:
+    """Return number, name, since which version, and coverage of the parts of the robot state."""
+    return [(str(part.number), part.name, '.'.join(map(str, part.since)),
+             f'{DONE}; {part.missing}' if part.missing else DONE)
+            for part in sub_packages(UR5E_NOMINAL)]
+
+
+def real_time_fields() -> list[Row]:
+    """Return field, doubles and since which version of the real-time package."""
+    groups = ((OLDEST_VERSION, FIELDS), *LATER_FIELDS)
+    return [(f'`{field.variable}`' if field.variable else 'of UR only, zero', str(field.count),
+             '.'.join(map(str, since)))
+            for since, fields in groups for field in fields]
+
+
 def script_functions() -> list[str]:
     """Return the names of the URScript functions that programs may call."""
     controller = Controller(Arm(np.array(Contract().home_rad)))
@@ -104,6 +123,11 @@ def page() -> str:
         ("Command words of ur_rtde's control script",
          _table(('word', 'method', 'coverage'), command_words())),
         ('Dashboard commands', _table(('command', 'since', 'coverage'), dashboard_commands())),
+        ('Robot state of the primary and secondary interfaces',
+         _table(('type', 'part', 'since', 'coverage'), robot_state())),
+        ('Real-time package', _table(('field', 'doubles', 'since'), real_time_fields())),
+        ('Lines on the script ports that press a button',
+         'Instead of a script: ' + ', '.join(f'`{line}`' for line in PENDANT_LINES) + '.'),
         ('URScript', 'Programs, single lines and secondary programs (`sec`) run: variables, '
          'functions, threads, conditions, loops, lists, poses, and these functions. Any other '
          f'ends the program by name.\n\n{words}.'),

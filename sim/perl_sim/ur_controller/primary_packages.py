@@ -75,6 +75,8 @@ class SubPackage(NamedTuple):
     """Its numbers."""
     since: Version = (5, 0)
     """First PolyScope that sends it."""
+    missing: str = ''
+    """What of it is not emulated, or ''."""
 
 
 def _robot_mode(values: Values) -> tuple:
@@ -164,21 +166,29 @@ def sub_packages(dh: DHParameters) -> tuple[SubPackage, ...]:
     """
     configuration, kinematics = _configuration(dh), _kinematics(dh)
     return (
-        SubPackage(0, 'Robot Mode Data', 'Q7?2B3dB', _robot_mode),
+        SubPackage(0, 'Robot Mode Data', 'Q7?2B3dB', _robot_mode,
+                   missing='the control mode is always position'),
         SubPackage(1, 'Joint Data', '3d4fB' * 6, _joints),
         SubPackage(4, 'Cartesian Info', '12d', _cartesian),
         SubPackage(5, 'Kinematics Info', '6I24dI', lambda _: kinematics),
-        SubPackage(9, 'Calibration Data', '6d', lambda values: values['ft_raw_wrench']),
+        SubPackage(9, 'Calibration Data', '6d', lambda values: values['ft_raw_wrench'],
+                   missing='undocumented; the raw wrench of the sensor'),
         SubPackage(3, 'Masterboard Data', '2I2B2d2B2d4fB2?I3B', _masterboard),
-        SubPackage(2, 'Tool Data', '2B2dfB2fB', _tool),
-        SubPackage(6, 'Configuration Data', '53d4i', lambda _: configuration),
-        SubPackage(7, 'Force Mode Data', '7d', _force),
-        SubPackage(8, 'Additional Info', '4B', lambda _: (0, 1, 0, 1)),
-        SubPackage(10, 'Safety Data', 'I2B4d', _safety),
+        SubPackage(2, 'Tool Data', '2B2dfB2fB', _tool, missing='nothing is connected to the tool'),
+        SubPackage(6, 'Configuration Data', '53d4i', lambda _: configuration,
+                   missing='limits as PolyScope 5.8 reports them'),
+        SubPackage(7, 'Force Mode Data', '7d', _force, missing='dexterity is zero'),
+        SubPackage(8, 'Additional Info', '4B', lambda _: (0, 1, 0, 1),
+                   missing='no freedrive button is pressed'),
+        SubPackage(10, 'Safety Data', 'I2B4d', _safety,
+                   missing='undocumented; checksum zero, elbow where it is'),
         SubPackage(11, 'Tool Communication Info', '?3i2f', lambda _: (
-            False, TOOL_BAUD_RATE, 0, TOOL_STOP_BITS, TOOL_RX_IDLE, TOOL_TX_IDLE)),
-        SubPackage(12, 'Tool Mode Info', '3B', _tool_mode),
-        SubPackage(13, 'Singularity Info', '2B', lambda _: (0, 0), since=(5, 10)),
+            False, TOOL_BAUD_RATE, 0, TOOL_STOP_BITS, TOOL_RX_IDLE, TOOL_TX_IDLE),
+            missing='switched off, at its defaults'),
+        SubPackage(12, 'Tool Mode Info', '3B', _tool_mode,
+                   missing='nothing is connected to the tool'),
+        SubPackage(13, 'Singularity Info', '2B', lambda _: (0, 0), since=(5, 10),
+                   missing='always says that none is near'),
     )
 
 

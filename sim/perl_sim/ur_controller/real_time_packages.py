@@ -36,6 +36,8 @@ FIELDS = _fields(
     'safety_status:1'
 )
 """Since PolyScope 5.4: 1116 bytes."""
+OLDEST_VERSION: Version = (5, 4)
+"""The first one whose package is known here."""
 
 LATER_FIELDS: tuple[tuple[Version, tuple[Field, ...]], ...] = (
     ((5, 9), _fields(':3')),

@@ -139,7 +139,8 @@ def unpack_message(payload: bytes) -> TextMessage:
         rest = rest[1 + rest[0]:]
     if len(rest) != 1:
         raise ProtocolError(f'a text message ends with 1 byte of level; got {len(rest)}')
-    return TextMessage(*parts, rest[0])
+    text, source = parts
+    return TextMessage(text, source, rest[0])
 
 
 def split_names(payload: bytes) -> list[str]:
