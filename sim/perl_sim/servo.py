@@ -71,6 +71,8 @@ class ServoTraits:
     """Control periods from a target's arrival to its first effect; see ``ServoParameters``."""
     lookahead_scale: float = 1.0
     """Factor between the time constant asked for and the real one."""
+    slider_slows: bool = False
+    """Whether the speed slider slows servoJ, too. Firmware differs (UR's ROS driver, issue 58)."""
 
     def __post_init__(self) -> None:
         """Refuse traits that no servo can have."""

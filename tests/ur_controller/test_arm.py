@@ -331,6 +331,18 @@ def test_servo_j_lags_by_its_delay_and_time_constant(traits):
     assert lag_s == pytest.approx(expected_s, abs=2e-4)
 
 
+@pytest.mark.parametrize(('slows', 'share'), [(False, 1.0), (True, 0.0)])
+def test_the_slider_slows_servo_j_where_the_firmware_does(slows, share):
+    arm = Arm(HOME_RAD, ArmConfig(servo=ServoTraits(slider_slows=slows)))
+    run(arm, 200, slider=0.0)
+    arm.servo_j(HOME_RAD + 0.02, 0.05, 300.0)
+    run(arm, 300, slider=0.0)
+    np.testing.assert_allclose(
+        arm.reference.position_rad - HOME_RAD, 0.02 * share, atol=1e-4)
+    run(arm, 800, slider=1.0)
+    np.testing.assert_allclose(arm.reference.position_rad - HOME_RAD, 0.02, atol=1e-4)
+
+
 def test_reduced_mode_slows_a_move_and_stops_a_speed():
     limits = SafetyLimits(joint_speed_rad_s=0.5)
     arm = Arm(HOME_RAD, ArmConfig(reduced_limits=limits))

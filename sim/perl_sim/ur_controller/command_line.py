@@ -9,6 +9,7 @@ from perl_sim.servo import ServoTraits
 from perl_sim.ur_controller.arm_model import ArmConfig
 from perl_sim.ur_controller.emulator_config import EmulatorConfig, parse_version
 from perl_sim.ur_controller.fault_file import load_scenario
+from perl_sim.ur_controller.installation_file import Installation, load_installation
 from perl_sim.ur_controller.pacing import ClientClock, Clock, FreeClock, Pacing
 
 from calibration.loader import load_calibration
@@ -84,11 +85,18 @@ def _add_arm(group: argparse._ArgumentGroup) -> None:
                        default=arm.servo.lookahead_scale,
                        help="between servoJ's lookahead_time and the arm's time constant "
                             f'(default {arm.servo.lookahead_scale:g})')
+    group.add_argument('--slider-slows-servo', action='store_true',
+                       help='the speed slider slows servoJ, too, as with some firmware')
+    group.add_argument('--installation', metavar='FILE',
+                       help='safety limits, safety planes and boxes around the arm: a YAML file')
 
 
 def _arm_from(options: argparse.Namespace) -> ArmConfig:
     file = options.calibration
+    around = load_installation(options.installation) if options.installation else Installation()
     return ArmConfig(
+        limits=around.limits, reduced_limits=around.reduced_limits,
+        planes=around.planes, boxes=around.boxes,
         dh_parameters=load_calibration(file).dh_parameters if file else UR5E_NOMINAL,
         payload_kg=options.payload,
         payload_centre_m=tuple(options.payload_centre),
@@ -96,7 +104,8 @@ def _arm_from(options: argparse.Namespace) -> ArmConfig:
         coulomb_friction_n_m=tuple(options.coulomb_friction),
         viscous_friction_n_m_s_rad=tuple(options.viscous_friction),
         servo=ServoTraits(delay_ticks=options.servo_delay,
-                          lookahead_scale=options.servo_lookahead_scale),
+                          lookahead_scale=options.servo_lookahead_scale,
+                          slider_slows=options.slider_slows_servo),
     )
 
 

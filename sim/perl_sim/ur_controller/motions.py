@@ -68,12 +68,17 @@ class Servo:
         """
         self.arguments = (lookahead_s, gain)
         self.target_rad = reference.position_rad
+        self._slider_slows = traits.slider_slows
         self._model = ServoModel(
             traits.parameters(lookahead_s, gain), reference.position_rad)
 
     def step(self, reference: Reference, speed_fraction: float) -> Reference:
-        """Return the model's next reference; the speed slider does not slow servoJ."""
-        return Reference(*self._model.step(self.target_rad))
+        """Return the model's next reference."""
+        target_rad = self.target_rad
+        if self._slider_slows:
+            way_rad = target_rad - reference.position_rad
+            target_rad = reference.position_rad + speed_fraction * way_rad
+        return Reference(*self._model.step(target_rad))
 
 
 class Speed:
