@@ -3,19 +3,19 @@
 from typing import Literal
 
 from perl_core.layers.descent import descend, follow
-from perl_core.layers.equivariant import EquivariantTrunk
+from perl_core.layers.equivariant_trunk import EquivariantTrunk
 from perl_core.layers.expansion import expanded_once
 from perl_core.layers.folding import folded
 from perl_core.layers.image_layers import ImageKind, ImageLayer, image_network
 from perl_core.layers.linear import EquivariantLinear, PlainLinear
 from perl_core.layers.mlp import MLP
 from perl_core.layers.networks import Kind, NetworkShape, network
-from perl_core.layers.plain import PlainTrunk
+from perl_core.layers.plain_trunk import PlainTrunk
 from perl_core.layers.prior import PathwayPrior
-from perl_core.layers.relaxed import RelaxedTrunk
 from perl_core.layers.relaxed_linear import RelaxedLinear
+from perl_core.layers.relaxed_trunk import RelaxedTrunk
 from perl_core.layers.residual_linear import ResidualLinear
-from perl_core.layers.residual_trunk import ResidualPathwayTrunk
+from perl_core.layers.residual_pathway_trunk import ResidualPathwayTrunk
 from perl_core.layers.trunk import Trunk, TrunkOutput, TrunkShape, vector_parts
 
 StandardTrunk = Literal['plain', 'relaxed', 'residual']

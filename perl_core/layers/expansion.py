@@ -8,7 +8,6 @@ update share it.
 from abc import abstractmethod
 from collections.abc import Iterator
 import contextlib
-import itertools
 from typing import NamedTuple
 
 from perl_core.layers.constants import ExactConstants
@@ -16,17 +15,16 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-_clock = itertools.count()
-_now = next(_clock)
+_optimiser_steps = 0
 
 
-def _tick(*_: object) -> None:
+def _count_step(*_: object) -> None:
     # A fused optimiser changes parameters without raising their version.
-    global _now
-    _now = next(_clock)
+    global _optimiser_steps
+    _optimiser_steps += 1
 
 
-register_optimizer_step_post_hook(_tick)
+register_optimizer_step_post_hook(_count_step)
 
 
 class Weights(NamedTuple):
@@ -70,7 +68,7 @@ class ExpandedLinear(ExactConstants):
         if torch.is_grad_enabled() and not self._shares:
             return None
         versions = tuple((id(p), p._version, p.data_ptr()) for p in parameters)
-        return torch.is_grad_enabled(), _now, versions
+        return torch.is_grad_enabled(), _optimiser_steps, versions
 
     def forget(self) -> None:
         """Drop the expansion that is kept: needed after writing to ``parameter.data`` only."""

@@ -44,10 +44,9 @@ class ImageLayer(nn.Module):
             self.convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         if kind != 'convolution':
             self.linear = nn.Linear(channels_in * pixels, channels_out * pixels)
-        if kind == 'residual':
             with torch.no_grad():
                 for parameter in self.linear.parameters():
-                    parameter.mul_(FREE_SCALE)
+                    parameter.mul_(FREE_SCALE if kind == 'residual' else 1.0)
         self._shape = (channels_out, *image)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

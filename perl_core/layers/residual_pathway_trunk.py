@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from perl_core.contract import Slice
 from perl_core.layers.prior import Pathways
-from perl_core.layers.relaxed import RelaxedTrunk
+from perl_core.layers.relaxed_trunk import RelaxedTrunk
 from perl_core.layers.residual_linear import FREE_SCALE
 from perl_core.layers.trunk import TrunkShape
 from perl_core.symmetry import Group
