@@ -4,6 +4,7 @@ import json
 import numpy as np
 from perl_core.agents.pe_sac import PESAC, PESACConfig
 from perl_core.checkpoint import (
+    agent_config_from_dict,
     latest_checkpoint,
     learning_state,
     load_agent,
@@ -90,6 +91,18 @@ def test_configurations_are_compared_by_name():
         require_same_config(saved, {'agent': {'width': 8, 'gate': {'prior': 0.1}}})
     with pytest.raises(CheckpointError, match=r'agent\.gate is in the saved'):
         require_same_config(saved, {'agent': {'width': 8}})
+
+
+@pytest.mark.parametrize('part', ['', 'gate', 'detector', 'predictors'])
+def test_configuration_of_another_version_is_refused_by_name(part):
+    saved = dataclasses.asdict(SMALL)
+    inner = saved[part] if part else saved
+    inner['old_field'] = 1
+    path = f'agent.{part}' if part else 'agent'
+    with pytest.raises(ConfigError, match=rf"{path} has the fields .*unknown: \['old_field'\]"):
+        agent_config_from_dict(saved)
+    del inner['old_field']
+    assert agent_config_from_dict(json.loads(json.dumps(saved))) == SMALL
 
 
 def test_run_leaves_one_checkpoint_an_evaluation_and_a_log(contract, make_env, tmp_path):
