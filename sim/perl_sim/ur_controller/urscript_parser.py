@@ -121,6 +121,9 @@ class _Parser:
         line = self._take().line
         if not isinstance(expression, (Name, Index)):
             raise ScriptError(f'line {line}: only a variable or an element of one can be set')
+        # ur_rtde writes the value of its register offsets on the next line.
+        if self._next.kind == 'line':
+            self._at += 1
         return Assign(scope, expression, self._expression())
 
     def _function(self) -> Function:
