@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo test lint clean bench-layers bench-emulator fuzz-emulator
+.PHONY: help setup demo test lint results clean bench-layers bench-emulator fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -21,7 +21,7 @@ $(VENV)/.packages: constraints.txt pyproject.toml setup.py $(wildcard ros2_ws/sr
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation \
-	  -e '.[robot,ros,ros-build,sim,train,dev]'
+	  -e '.[robot,ros,ros-build,sim,train,results,dev]'
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
 	  $(foreach package,perl_safety perl_control perl_replay perl_bringup,-e ros2_ws/src/$(package))
 	touch $@
@@ -40,6 +40,9 @@ lint: setup  ## Check style and types
 
 demo: setup  ## Reach 20 goals with the emulated arm and print the figures
 	$(PY) -m perl_bringup.demo $(if $(BUNDLE),--bundle '$(BUNDLE)')
+
+results: setup  ## Rebuild tables and figures of the grid world from its raw figures
+	$(PY) sim/gridworld_results.py $(ARGUMENTS)
 
 bench-layers: setup  ## Time every kind of network against a plain MLP; run it alone
 	$(PY) sim/benchmark_layers.py $(ARGUMENTS)
