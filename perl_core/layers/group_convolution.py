@@ -23,6 +23,10 @@ class _Term(NamedTuple):
     """Which block."""
 
 
+MOST_PRODUCTS = 16
+"""With more of them than this they are too small to be faster than one dense product."""
+
+
 class GroupConvolution(EquivariantLinear):
     """The same map as its base class, and the same parameters: the shared weights."""
 
@@ -51,6 +55,9 @@ class GroupConvolution(EquivariantLinear):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (order, batch, copies in) to (order, batch, copies out)."""
         order, batch, copies = inputs.shape
+        if sum(map(len, self._sums)) > MOST_PRODUCTS:
+            outputs = super().forward(inputs.transpose(0, 1).flatten(1))
+            return outputs.view(batch, order, -1).transpose(0, 1)
         mixing = self.mixing['0_0']
         matrices = (self.to_blocks @ mixing.flatten(1)).view(-1, *mixing.shape[1:]).mT.unbind(0)
         waves = (self.waves_in @ inputs.flatten(1)).view(-1, copies)
