@@ -5,7 +5,6 @@ rtde_variables.py.
 """
 
 from collections.abc import Callable
-from functools import cached_property
 import math
 from typing import NamedTuple
 
@@ -41,31 +40,35 @@ class Snapshot:
         self.controller = controller
         self.arm = controller.arm
         self.values = values
-
-    @cached_property
-    def position_rad(self) -> np.ndarray:
+        self.position_rad = controller.arm.position_rad
         """Measured joint angles, shape (6,)."""
-        return self.arm.position_rad
-
-    @cached_property
-    def velocity_rad_s(self) -> np.ndarray:
+        self.velocity_rad_s = controller.arm.velocity_rad_s
         """Measured joint velocities, shape (6,)."""
-        return self.arm.velocity_rad_s
+        self._torque_n_m: np.ndarray | None = None
+        self._tool: tuple[Pose, np.ndarray] | None = None
+        self._target_tool: tuple[Pose, np.ndarray] | None = None
 
-    @cached_property
+    # Not cached_property: before Python 3.12 it takes a lock, which costs more than it saves.
+    @property
     def torque_n_m(self) -> np.ndarray:
         """Of the drives, shape (6,)."""
-        return self.arm.torque_n_m
+        if self._torque_n_m is None:
+            self._torque_n_m = self.arm.torque_n_m
+        return self._torque_n_m
 
-    @cached_property
+    @property
     def tool(self) -> tuple[Pose, np.ndarray]:
         """Measured pose and Jacobian of the tool centre point."""
-        return self.arm.tool.pose_and_jacobian(self.position_rad)
+        if self._tool is None:
+            self._tool = self.arm.tool.pose_and_jacobian(self.position_rad)
+        return self._tool
 
-    @cached_property
+    @property
     def target_tool(self) -> tuple[Pose, np.ndarray]:
         """Commanded pose and Jacobian of the tool centre point."""
-        return self.arm.tool.pose_and_jacobian(self.arm.reference.position_rad)
+        if self._target_tool is None:
+            self._target_tool = self.arm.tool.pose_and_jacobian(self.arm.reference.position_rad)
+        return self._target_tool
 
 
 class Measurement(NamedTuple):
