@@ -10,6 +10,7 @@ import sys
 import time
 
 from emulator import emulator
+import numpy as np
 from perl_core.errors import ConfigError
 from perl_sim.ur_controller import fault, status
 from perl_sim.ur_controller.command_line import config_from, parser
@@ -171,7 +172,7 @@ def test_a_picture_of_the_arm(tmp_path):
 def test_a_film_is_an_animation(tmp_path):
     frames = [Image.new('RGB', (8, 8), colour) for colour in ('red', 'green', 'blue')]
     for name in ('arm.webp', 'arm.gif'):
-        write_film(tmp_path / name, frames, 0.1)
+        write_film(tmp_path / name, frames, np.array((0.1, 0.2, 0.1)))
         assert Image.open(tmp_path / name).n_frames == 3
 
 

@@ -75,7 +75,13 @@ def require_file_type(path: Path) -> None:
             f'{" or ".join(MOVING_TYPES)}; got {path.name!r}')
 
 
-def write_film(path: Path, frames: list[Image.Image], period_s: float) -> None:
-    """Write frames as an animation; there must be one at least."""
-    frames[0].save(path, save_all=True, append_images=frames[1:],
-                   duration=round(period_s * 1000.0), loop=0)
+def write_film(path: Path, frames: list[Image.Image], durations_s: np.ndarray) -> None:
+    """Write an animation.
+
+    Args:
+        path: of the file.
+        frames: one at least.
+        durations_s: how long each is shown.
+    """
+    frames[0].save(path, save_all=True, append_images=frames[1:], loop=0,
+                   duration=[round(duration_s * 1000.0) for duration_s in durations_s.tolist()])

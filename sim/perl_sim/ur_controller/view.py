@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 import signal
 import sys
-import time
 
 import numpy as np
 from perl_core.errors import ConfigError, PerlError
@@ -41,13 +40,13 @@ Show or record the arm of the controller at an address: the emulated one, or a r
 Without a screen it renders through EGL; MUJOCO_GL=osmesa or glfw chooses another way."""
 
 
-def joint_angles(address: str) -> Iterator[np.ndarray]:
-    """Yield the measured joint angles, shape (6,), at the rate of the pictures."""
+def postures(address: str) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield the controller's time [s] and the measured joint angles, shape (6,)."""
     client = RtdeClient(address)
     try:
-        client.stream(['actual_q'], RATE_HZ)
-        for joints_rad in client.packages():
-            yield np.array(joints_rad)
+        client.stream(['timestamp', 'actual_q'], RATE_HZ)
+        for time_s, *joints_rad in client.packages():
+            yield time_s, np.array(joints_rad)
     finally:
         client.close()
 
@@ -61,20 +60,21 @@ def record(address: str, path: Path, lasting_s: float, over: list[int]) -> int:
         lasting_s: of the film.
         over: not empty when it is to end early.
     """
-    painter, frames = Painter(), []
-    end_s = time.monotonic() + lasting_s
+    painter, frames, times_s = Painter(), [], []
     try:
-        for joints_rad in joint_angles(address):
+        for time_s, joints_rad in postures(address):
             picture = painter.paint(joints_rad)
             if path.suffix in STILL_TYPES:
                 picture.save(path)
                 return 1
             frames.append(picture.quantize(COLOURS))
-            if over or time.monotonic() > end_s:
+            times_s.append(time_s)
+            if over or time_s - times_s[0] >= lasting_s:
                 break
     finally:
         painter.close()
-    write_film(path, frames, 1.0 / RATE_HZ)
+    # A renderer that is too slow shows fewer pictures, each for longer.
+    write_film(path, frames, np.diff(times_s, append=times_s[-1] + 1.0 / RATE_HZ))
     return len(frames)
 
 
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.nice(NICENESS)
     try:
         if options.window:
-            show(joint_angles(options.address))
+            show(joints_rad for _, joints_rad in postures(options.address))
             return 0
         require_file_type(options.file)
         if not 0.0 < options.seconds <= MAX_SECONDS:
