@@ -10,6 +10,7 @@ from perl_sim.ur_controller.programs import Programs
 from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_server import ScriptReader
 
+CONTROL_SCRIPT = b'def rtde_control():\n# NODE_CONTROL_LOOP_ENDS\nend\n'
 HOME_RAD = np.array(Contract().home_rad)
 
 
@@ -27,6 +28,12 @@ class ProgramBench:
     def send(self, text):
         """Send text as to port 30003; return whether each program in it began."""
         return [self.programs.run(program) for program in ScriptReader().feed(text.encode())]
+
+    def start_control_script(self):
+        """Begin the control script by its table of commands, without a text."""
+        [program] = ScriptReader().feed(CONTROL_SCRIPT)
+        assert self.programs.start_control_script(program)
+        self.tick(2)
 
     def tick(self, count=1, written=()):
         for _ in range(count):

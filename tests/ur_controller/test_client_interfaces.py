@@ -12,6 +12,7 @@ import pytest
 ADDRESS = '127.0.1.45'
 PRIMARY, SECONDARY, REAL_TIME = 30001, 30002, 30003
 READ_ONLY = 10
+ENDLESS = b'def endless():\n  while True:\n    sync()\n  end\nend\n'
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -98,15 +99,15 @@ def test_the_real_time_stream_counts_the_controllers_ticks(port):
 @pytest.mark.parametrize('port', [PRIMARY, SECONDARY, REAL_TIME])
 def test_a_script_is_run_and_a_read_only_twin_ignores_it(port):
     script = (b'def rtde_control():\n# int register offset\n0 global x = 0\n'
-              b'# NODE_CONTROL_LOOP_ENDS\nend\n')
+              b'sleep(9)\n# NODE_CONTROL_LOOP_ENDS\nend\n')
     with dashboard() as ask, reader(port + READ_ONLY) as deaf, reader(port) as client:
         ask('stop')
         deaf.next()
-        deaf.socket.sendall(script)
+        deaf.socket.sendall(ENDLESS)
         for _ in range(3):
             deaf.next()
         assert ask('running') == 'Program running: false'
-        client.socket.sendall(script)
+        client.socket.sendall(ENDLESS)
         assert wait_until(lambda: ask('running') == 'Program running: true')
         ask('stop')
 
@@ -116,7 +117,7 @@ def test_a_client_that_never_reads_stays_and_its_scripts_still_run():
     with socket.create_connection((ADDRESS, REAL_TIME), timeout=5.0) as client, \
             dashboard() as ask:
         time.sleep(3.0)
-        client.sendall(b'def rtde_control():\n# NODE_CONTROL_LOOP_ENDS\nend\n')
+        client.sendall(b'def rtde_control():\nsleep(9)\n# NODE_CONTROL_LOOP_ENDS\nend\n')
         assert wait_until(lambda: ask('running') == 'Program running: true')
         assert ask('stop') == 'Stopped'
 
@@ -148,7 +149,7 @@ def test_the_pendants_buttons_as_the_vendors_client_library_presses_them():
         assert wait_until(lambda: ask('robotmode') == 'Robotmode: IDLE')
         client.socket.sendall(b'set robotmode run\n')
         assert wait_until(lambda: ask('robotmode') == 'Robotmode: RUNNING')
-        client.socket.sendall(b'def endless():\n  while True:\n    sync()\n  end\nend\n')
+        client.socket.sendall(ENDLESS)
         assert wait_until(lambda: ask('programState') == 'PLAYING endless')
         client.socket.sendall(b'stop program\n')
         assert wait_until(lambda: ask('running') == 'Program running: false')

@@ -26,8 +26,7 @@ def bench():
 
 def start(**config):
     bench = ProgramBench(**config)
-    bench.send('def rtde_control():\n# NODE_CONTROL_LOOP_ENDS\nend\n')
-    bench.tick(2)
+    bench.start_control_script()
     return bench
 
 

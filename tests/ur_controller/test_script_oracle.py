@@ -13,6 +13,7 @@ import time
 import numpy as np
 from perl_sim.ur_controller.emulator import Emulator
 from perl_sim.ur_controller.emulator_config import EmulatorConfig
+from perl_sim.ur_controller.known_scripts import is_known
 from perl_sim.ur_controller.programs import Programs
 from perl_sim.ur_controller.tool import Tool
 from program_bench import HOME_RAD, ProgramBench
@@ -119,6 +120,26 @@ def uploaded(version):
 @pytest.fixture(scope='module')
 def scripts():
     return {version: uploaded((*version, 0, 1)) for version in (OLD, NEW)}
+
+
+def test_the_uploaded_scripts_are_known_whatever_path_or_offset_they_have(scripts):
+    for text in scripts.values():
+        assert is_known(text)
+        shifted = text.replace(' register offset\n0', ' register offset\n24')
+        path = '# inject move path\n\tmovej([0,0,0,0,0,0],a=1,v=1,r=0)\n'
+        assert is_known(shifted.replace('# inject move path\n', path))
+        assert not is_known(text.replace('stopl(10)', 'stopl(11)'))
+
+
+def test_a_changed_control_script_is_run_as_it_is_written(scripts, caplog):
+    bench = ProgramBench(NEW)
+    changed = scripts[NEW].replace('elif cmd == 47:', 'elif cmd == 200:\n'
+                                   'write_output_integer_reg(1, 42)\nelif cmd == 47:', 1)
+    assert bench.send(changed) == [True]
+    bench.tick(3)
+    bench.finish(200)
+    assert bench.answer == 42
+    assert 'is not that of ur_rtde' in caplog.text
 
 
 def trace(version, text, sequence):

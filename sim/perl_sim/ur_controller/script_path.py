@@ -7,7 +7,8 @@ from perl_sim.ur_controller.actions import Actions
 from perl_sim.ur_controller.script_errors import ScriptError
 from perl_sim.ur_controller.ways import Leg, Pace
 
-_PATH = re.compile(r'# inject move path\n(.*?)^\s*end\b', re.DOTALL | re.MULTILINE)
+PATH = re.compile(r'# inject move path\n(.*?)^\s*end\b', re.DOTALL | re.MULTILINE)
+"""Where the path is in a control script."""
 _NUMBER = r'([-+0-9.eEnaif]+)'
 _LINE = re.compile(
     r'\s*(movej|movel|movep)\((p?)\[' + ','.join([_NUMBER] * 6) + r'\],'
@@ -26,7 +27,7 @@ def path_legs(text: str, actions: Actions) -> list[Leg]:
     Raises:
         ScriptError: a line is none that movePath writes.
     """
-    found = _PATH.search(text)
+    found = PATH.search(text)
     lines = found.group(1).splitlines() if found else []
     return [_leg(line, actions) for line in lines if line.strip() and not _SIGNAL.match(line)]
 
