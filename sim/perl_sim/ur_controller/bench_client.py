@@ -16,13 +16,16 @@ from perl_sim.ur_controller.pacing import TICK_NS, become_real_time
 from perl_sim.ur_controller.rtde_client import SCRIPT_PORT, RtdeClient
 from perl_sim.ur_controller.rtde_variables import outputs_of
 
-SERVO_J = 11
-"""Command word of servoJ (ur_rtde rtde.h)."""
-SCRIPT = b'def rtde_control():\n  sync()\nend\n# NODE_CONTROL_LOOP_ENDS\nend\n'
-"""The least that the controller takes for ur_rtde's control script."""
+SCRIPT = """def bench():
+  while True:
+    servoj([{}], 0, 0, 0.002, 0.1, 300)
+  end
+end
+""".format(', '.join(f'read_input_float_register({index})' for index in range(6)))
+"""Follows the first six registers."""
 SWING_RAD, SWING_HZ = 0.1, 0.5
 """How the driver moves the first joint. Own choice: slow."""
-SERVO_INPUTS = ('input_int_register_0', *(f'input_double_register_{i}' for i in range(11)))
+TARGET = tuple(f'input_double_register_{index}' for index in range(6))
 VERSION = (5, 11)
 """Whose variables are read: those of the version that the emulator reports."""
 VARIABLES = 60
@@ -38,21 +41,22 @@ def read(address: str, lasting_s: float) -> list[float]:
 
 
 def drive(address: str, lasting_s: float) -> list[float]:
-    """Swing the arm with servoJ at 500 Hz, in step with the packages that come."""
+    """Swing the arm with servoj at 500 Hz, in step with the packages that come."""
     client = RtdeClient(address)
-    recipe = client.write_to(SERVO_INPUTS)
-    client.stream(['timestamp', 'runtime_state', 'output_int_register_0'])
+    recipe = client.write_to(TARGET)
+    client.stream(['timestamp', 'actual_q', 'actual_qd', 'runtime_state'])
+    layout, home_rad = struct.Struct('>B6d'), Contract().home_rad
+    client.write(layout.pack(recipe, *home_rad))
+    next(client.packages())
     with socket.create_connection((address, SCRIPT_PORT)) as script:
-        script.sendall(SCRIPT)
-        layout, home_rad = struct.Struct('>Bi11d'), Contract().home_rad
+        script.sendall(SCRIPT.encode())
         arrivals: list[float] = []
         end_s = time.monotonic() + lasting_s
         for timestamp_s, *_ in client.packages():
             now_s = time.monotonic()
             arrivals += (now_s, timestamp_s)
             swing_rad = SWING_RAD * math.sin(2.0 * math.pi * SWING_HZ * (len(arrivals) / 1000.0))
-            client.write(layout.pack(recipe, SERVO_J, home_rad[0] + swing_rad, *home_rad[1:],
-                                     0.5, 0.5, 0.002, 0.1, 300.0))
+            client.write(layout.pack(recipe, home_rad[0] + swing_rad, *home_rad[1:]))
             if now_s > end_s:
                 return arrivals
     return arrivals
