@@ -102,7 +102,16 @@ class Tool:
             near_rad: joint angles from which the search begins, shape (6,).
             tolerance: largest error of position [m] and of rotation [rad].
         """
-        goal, joints_rad = pose_from_vector(target), np.array(near_rad, dtype=float)
+        return self.joints_at(pose_from_vector(target), near_rad, tolerance)
+
+    def joints_at(
+        self,
+        goal: Pose,
+        near_rad: np.ndarray,
+        tolerance: tuple[float, float] = (POSE_TOLERANCE, POSE_TOLERANCE),
+    ) -> np.ndarray | None:
+        """Return joint angles that bring the tool centre point to a pose, as ``joints_for``."""
+        joints_rad = np.array(near_rad, dtype=float)
         for _ in range(MAX_ITERATIONS):
             pose, jacobian = self.pose_and_jacobian(joints_rad)
             error = np.concatenate((

@@ -13,7 +13,7 @@ from perl_core.errors import RobotError
 from perl_core.kinematics import Pose
 from perl_core.rotation import rotation_from_vector, vector_from_rotation
 from perl_sim.ur_controller.motions import TICK_S, Reference, Stop
-from perl_sim.ur_controller.tool import Tool, pose_from_vector, vector_from_pose
+from perl_sim.ur_controller.tool import Tool, pose_from_vector
 
 MIN_ACCELERATION = 0.01
 """[rad/s^2] or [m/s^2]. Own choice: a smaller one asked for is taken as this, so that every
@@ -278,7 +278,7 @@ def pace_for(length: float, time_s: float) -> Pace:
 def _solve(
     tool: Tool, position_m: np.ndarray, rotation: np.ndarray, near_rad: np.ndarray
 ) -> np.ndarray:
-    joints_rad = tool.joints_for(vector_from_pose(Pose(position_m, rotation)), near_rad)
+    joints_rad = tool.joints_at(Pose(position_m, rotation), near_rad)
     if joints_rad is None:
         raise RobotError(f'the tool would be led out of reach at {position_m.round(4).tolist()}')
     return joints_rad
