@@ -189,9 +189,9 @@ def test_z_score_finds_the_sparse_break_and_misses_the_dense_one():
 
 
 def test_bound_of_the_mean_finds_what_noise_hides_from_that_of_an_observation():
-    single = trained(detector_of(), 0.0, noise=0.6, effect=0.4)
+    single = trained(detector_of(), 0.0, noise=0.6, effect=0.4, steps=400)
     assert precision_and_recall(single, 0.0, noise=0.6, effect=0.4)[1] < 0.1
-    ensemble = trained(detector_of(bound='mean', members=4), 0.0, noise=0.6, effect=0.4)
+    ensemble = trained(detector_of(bound='mean', members=4), 0.0, noise=0.6, effect=0.4, steps=400)
     precision, recall = precision_and_recall(ensemble, 0.0, noise=0.6, effect=0.4)
     assert precision > 0.85
     assert recall > 0.8
@@ -199,7 +199,7 @@ def test_bound_of_the_mean_finds_what_noise_hides_from_that_of_an_observation():
 
 @pytest.mark.parametrize('fields', [{}, {'bound': 'mean', 'members': 4, 'kappa': 2.0}])
 def test_loss_difference_stays_closed_on_noise(fields):
-    detector = trained(detector_of(**fields), 2.0, noise=0.3)
+    detector = trained(detector_of(**fields), 2.0, noise=0.3, steps=300)
     features, _, comparison = synthetic(2.0, 0.3, 0.5, 2000)
     assert detector.labels(features, comparison).mean() < 0.02
 
