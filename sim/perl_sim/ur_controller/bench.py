@@ -13,6 +13,7 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 from perl_core.errors import PerlError, RobotError
@@ -117,14 +118,14 @@ def run_bench(address: str, lasting_s: float, priority: int) -> tuple[dict[str, 
                           '--no-status')
         if not emulator.stdout or not emulator.stdout.readline().startswith(b'ready'):
             raise RobotError(f'the emulator did not start at {address}')
-        before_s = cpu_time_s(emulator.pid)
+        before_s, begin_s = cpu_time_s(emulator.pid), time.monotonic()
         common = ('--address', address, '--seconds', str(lasting_s), '--priority', str(priority))
         processes = {'bare loop': _start(running, '.bench_client', 'idle', *common)}
         for number, role in enumerate(CLIENTS, start=1):
             name = f'client {number} ({role}s)'
             processes[name] = _start(running, '.bench_client', role, *common)
         arrivals = {name: _arrivals(process) for name, process in processes.items()}
-        cpu_share = (cpu_time_s(emulator.pid) - before_s) / lasting_s
+        cpu_share = (cpu_time_s(emulator.pid) - before_s) / (time.monotonic() - begin_s)
     return in_common(arrivals), cpu_share
 
 
