@@ -203,6 +203,9 @@ def test_a_watchdog_pauses_or_stops():
 @pytest.mark.parametrize(('text', 'said'), [
     ('def f():\nwhile True:\nx = 1\nend\nend\n', 'sync'),
     ('def f():\ndef g():\ng()\nend\ng()\nend\n', 'calls in each other'),
+    ('def f():\nthread t():\nsleep(9)\nend\nwhile True:\nrun t()\nend\nend\n', 'threads'),
+    ('x = ' + '+'.join('1' * 9000) + '\n', 'calls in each other'),
+    ('x = [' + ','.join('1' * 9000) + ']\n', 'sync'),
     ('fly(3)\n', 'fly is not emulated'),
     ('x = y\n', "'y' has no value"),
     ('movej([1, 2])\n', '6 numbers'),
@@ -232,6 +235,13 @@ def test_what_is_no_urscript_is_refused_and_does_not_stop_the_program(text, capl
     bench.send(text)
     bench.tick(3)
     assert bench.state == RuntimeState.PLAYING
+
+
+def test_a_script_that_is_too_long_is_refused(caplog):
+    bench = ProgramBench()
+    assert bench.send('# ' + 'x' * 100 + '\n') == [False]
+    assert bench.send('def f():\n' + 'x = 1\n' * 30_000 + 'end\n') == [False]
+    assert 'characters' in caplog.text
 
 
 def test_an_impossible_target_is_a_protective_stop():

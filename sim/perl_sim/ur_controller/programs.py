@@ -112,7 +112,10 @@ class Programs:
             **MotionFunctions(main, actions).table(),
             'rtde_set_watchdog': main.set_watchdog,
         })
-        main.interpreter.begin(parse(program.text))
+        statements = parse(program.text)
+        if not statements:
+            raise ScriptError('there is nothing in it but comments')
+        main.interpreter.begin(statements)
         return main
 
     def _begin_secondary(self, program: Program) -> bool:

@@ -25,9 +25,11 @@ from perl_sim.ur_controller.urscript_syntax import (
     Word,
 )
 
-MAX_STATEMENTS_PER_TICK = 400
-"""Statements between two moments at which time passes; beyond it the program ends, as on the
+MAX_WORK_PER_TICK = 5000
+"""Statements and values of all threads within one tick; beyond it the program ends, as on the
 robot ("runtime is too much behind"). Own choice: a few milliseconds."""
+MAX_THREADS = 50
+"""Own choice."""
 MAX_CALLS = 30
 """Calls in each other. Own choice."""
 MAX_LENGTH = 10_000
@@ -100,7 +102,7 @@ class Interpreter:
         self._globals = Scope(None)
         self._threads: dict[int, Steps] = {}
         self._last_thread = 0
-        self._statements = 0
+        self._work = 0
 
     def begin(self, statements: tuple[Statement, ...]) -> None:
         """Take a script: one function is run as the program, lines are run as they are."""
@@ -117,11 +119,10 @@ class Interpreter:
             ScriptError: the program asks for what there is not.
             HaltProgram: the program ends itself.
         """
-        main = 1
+        main, self._work = 1, 0
         for number, steps in list(self._threads.items()):
             if number not in self._threads:
                 continue
-            self._statements = 0
             try:
                 next(steps)
             except StopIteration:
@@ -137,6 +138,8 @@ class Interpreter:
         self._threads.clear()
 
     def _start(self, steps: Steps) -> int:
+        if len(self._threads) >= MAX_THREADS:
+            raise ScriptError(f'more than {MAX_THREADS} threads')
         self._last_thread += 1
         self._threads[self._last_thread] = steps
         return self._last_thread
@@ -153,12 +156,15 @@ class Interpreter:
 
     def _run(self, statements: tuple[Statement, ...], scope: Scope) -> Steps:
         for statement in statements:
-            self._statements += 1
-            if self._statements > MAX_STATEMENTS_PER_TICK:
-                raise ScriptError(
-                    f'more than {MAX_STATEMENTS_PER_TICK} statements without time passing; '
-                    'put a sync() into the loop')
+            self._toil()
             yield from _RUN[type(statement)](self, statement, scope)
+
+    def _toil(self) -> None:
+        self._work += 1
+        if self._work > MAX_WORK_PER_TICK:
+            raise ScriptError(
+                f'more than {MAX_WORK_PER_TICK} steps without time passing; put a sync() into '
+                'the loop')
 
     def _define(self, function: Function, scope: Scope) -> Steps:
         scope.functions[function.name] = (function, scope)
@@ -230,6 +236,7 @@ class Interpreter:
         yield from self._value(statement.expression, scope)
 
     def _value(self, expression: Expression, scope: Scope) -> Steps:
+        self._toil()
         value = yield from _EVALUATE[type(expression)](self, expression, scope)
         return value
 

@@ -29,6 +29,9 @@ from perl_sim.ur_controller.urscript_syntax import (
 MAX_DEPTH = 40
 """Blocks and brackets in each other; more is no program. Own choice: what one level costs in
 Python's own stack, times this, is far below its end."""
+MAX_CHARACTERS = 1 << 17
+"""Of one script. Own choice: twice ur_rtde's longest; reading it takes 0.1 s, in which the
+controller does nothing else."""
 _TOKEN = re.compile(
     r'(?P<space>[ \t\r]+|\#[^\n]*)|(?P<line>\n|;)'
     r'|(?P<number>0x[0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)'
@@ -38,9 +41,14 @@ _TOKEN = re.compile(
 _FUNCTIONS = ('def', 'thread', 'sec')
 _WORDS = ('break', 'continue', 'halt', 'pass', 'enter_critical', 'exit_critical')
 _WITH_VALUE = ('return', 'kill', 'join')
-_LEVELS = (('or', 'xor'), ('and',), ('==', '!=', '<', '>', '<=', '>='), ('+', '-'),
-           ('*', '/', '%'))
-"""Operators of two operands, the weakest first."""
+_STRENGTH = {
+    operator: strength
+    for strength, operators in enumerate((
+        ('or', 'xor'), ('and',), ('==', '!=', '<', '>', '<=', '>='), ('+', '-'), ('*', '/', '%'),
+    ))
+    for operator in operators
+}
+"""Operators of two operands: the stronger binds first."""
 _CONSTANTS = {'True': True, 'False': False, 'true': True, 'false': False}
 
 
@@ -56,8 +64,10 @@ def parse(text: str) -> tuple[Statement, ...]:
     """Return the statements of a script.
 
     Raises:
-        ScriptError: it is no URScript; the message names the line.
+        ScriptError: it is no URScript, and the message names the line; or it is too long.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ScriptError(f'a script of {len(text)} characters; at most {MAX_CHARACTERS} are read')
     return _Parser(_tokens(text)).script()
 
 
@@ -166,14 +176,15 @@ class _Parser:
         self._expect('end')
         return If(tuple(branches))
 
-    def _expression(self, level: int = 0) -> Expression:
-        if level == len(_LEVELS):
-            return self._unary()
-        left = self._expression(level + 1)
-        while self._next.text in _LEVELS[level] and self._next.kind != 'text':
-            operator = self._take().text
-            left = Binary(operator, left, self._expression(level + 1))
-        return left
+    def _expression(self, weakest: int = 0) -> Expression:
+        left = self._unary()
+        while True:
+            token = self._next
+            strength = _STRENGTH.get(token.text, -1)
+            if strength < weakest or token.kind == 'text':
+                return left
+            self._at += 1
+            left = Binary(token.text, left, self._expression(strength + 1))
 
     def _unary(self) -> Expression:
         if self._next.text in ('-', '+', 'not') and self._next.kind != 'text':
@@ -252,7 +263,8 @@ class _Parser:
 
     @property
     def _next(self) -> Token:
-        return self._tokens[min(self._at, len(self._tokens) - 1)]
+        # The last token is taken at most once, by what then complains about it.
+        return self._tokens[self._at] if self._at < len(self._tokens) else self._tokens[-1]
 
     def _take(self) -> Token:
         token = self._next
