@@ -98,8 +98,6 @@ def test_the_real_time_stream_counts_the_controllers_ticks(port):
 
 @pytest.mark.parametrize('port', [PRIMARY, SECONDARY, REAL_TIME])
 def test_a_script_is_run_and_a_read_only_twin_ignores_it(port):
-    script = (b'def rtde_control():\n# int register offset\n0 global x = 0\n'
-              b'sleep(9)\n# NODE_CONTROL_LOOP_ENDS\nend\n')
     with dashboard() as ask, reader(port + READ_ONLY) as deaf, reader(port) as client:
         ask('stop')
         deaf.next()
@@ -117,7 +115,7 @@ def test_a_client_that_never_reads_stays_and_its_scripts_still_run():
     with socket.create_connection((ADDRESS, REAL_TIME), timeout=5.0) as client, \
             dashboard() as ask:
         time.sleep(3.0)
-        client.sendall(b'def rtde_control():\nsleep(9)\n# NODE_CONTROL_LOOP_ENDS\nend\n')
+        client.sendall(ENDLESS)
         assert wait_until(lambda: ask('running') == 'Program running: true')
         assert ask('stop') == 'Stopped'
 
