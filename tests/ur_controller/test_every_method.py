@@ -273,6 +273,15 @@ def test_a_script_file_of_ones_own(receive, control):
     assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
 
 
+def test_an_external_force_is_taken_and_changes_nothing(receive, control):
+    # ur_rtde sends it to a recipe without that variable, 4 bytes too few, and never clears the
+    # command: no other can follow before the script begins anew.
+    assert control.setExternalForceTorque([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    time.sleep(0.1)
+    assert control.isProgramRunning()
+    assert np.abs(receive.getActualQd()).max() < 1e-3
+
+
 def test_power_and_recovery_at_the_dashboard(dashboard, receive):
     dashboard.powerOff()
     assert wait_until(lambda: receive.getRobotMode() == 3)

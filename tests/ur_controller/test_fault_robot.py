@@ -89,11 +89,13 @@ def begin(address, name, **arguments):
 def swing(control, receive):
     """Stream servoJ until the arm moves."""
     position_rad = HOME_RAD.copy()
-    for _ in range(60):
+    for _ in range(500):
         position_rad[0] += 0.001
         assert control.servoJ(position_rad.tolist(), *SERVO)
         time.sleep(0.002)
-    assert abs(receive.getActualQd()[0]) > 0.1
+        if abs(receive.getActualQd()[0]) > 0.1:
+            return
+    pytest.fail('the arm did not move')
 
 
 def is_still(receive):
@@ -127,17 +129,31 @@ def test_a_clock_that_jumps(receive):
     assert wait_until(lambda: receive.getTimestamp() > before_s, 2.0)
 
 
-@pytest.mark.parametrize(('name', 'address', 'bit', 'state'), [
-    ('protective_stop', '127.0.1.72', 2, PAUSED),
-    ('safeguard_stop', '127.0.1.73', 4, PAUSED),
-    ('emergency_stop', '127.0.1.74', 7, STOPPED),
-    ('violation', '127.0.1.75', 8, STOPPED),
+@pytest.fixture
+def recovers(receive, control, dashboard):
+    """Let the shared robot recover after the test: no stop, switched on, at home."""
+    yield
+    ask(SHARED, {'do': 'clear'})
+    dashboard.restartSafety()
+    dashboard.powerOn()
+    assert wait_until(lambda: dashboard.robotmode() == 'Robotmode: IDLE')
+    dashboard.brakeRelease()
+    assert wait_until(lambda: receive.getRobotMode() == 7)
+    assert receive.getSafetyStatusBits() == 1
+    assert control.reuploadScript()
+    assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
+    assert control.moveJ(HOME_RAD.tolist(), 2.0, 5.0)
+
+
+@pytest.mark.parametrize(('name', 'bit', 'state'), [
+    ('protective_stop', 2, PAUSED),
+    ('safeguard_stop', 4, PAUSED),
+    ('emergency_stop', 7, STOPPED),
+    ('violation', 8, STOPPED),
 ])
-def test_stops_end_a_motion(at, connected, name, address, bit, state):
-    receive = at(address)
-    control = connected(RTDEControlInterface(address))
+def test_stops_end_a_motion(receive, control, recovers, name, bit, state):
     swing(control, receive)
-    begin(address, name)
+    begin(SHARED, name)
     assert wait_until(lambda: receive.getSafetyStatusBits() & 1 << bit)
     assert wait_until(lambda: receive.getRuntimeState() == state)
     assert wait_until(lambda: is_still(receive), 2.0)
@@ -159,12 +175,9 @@ def test_a_safeguard_that_closes_lets_the_program_go_on_when_it_is_played(
     assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
 
 
-def test_the_drive_of_a_joint_fails(at, connected):
-    address = '127.0.1.77'
-    receive = at(address)
-    control = connected(RTDEControlInterface(address))
+def test_the_drive_of_a_joint_fails(receive, control, recovers):
     swing(control, receive)
-    begin(address, 'joint_drive_fault', joint='elbow_joint')
+    begin(SHARED, 'joint_drive_fault', joint='elbow_joint')
     assert wait_until(lambda: receive.getJointMode()[2] == 252)
     assert receive.getSafetyStatusBits() & 1 << 9
     assert receive.getJointMode().count(252) == 1
@@ -173,26 +186,29 @@ def test_the_drive_of_a_joint_fails(at, connected):
 
 
 def test_a_push_is_felt_bends_the_arm_and_ends(receive):
+    assert wait_until(lambda: is_still(receive))
+    time.sleep(0.2)
     begin_rad = np.array(receive.getActualQ())
     begin(SHARED, 'contact', force_n=[0.0, 0.0, -60.0], for_s=0.4)
     assert wait_until(lambda: receive.getActualTCPForce()[2] < -50.0, 1.0)
     assert wait_until(lambda: np.abs(receive.getActualQ() - begin_rad).max() > 3e-4, 1.0)
     assert wait_until(lambda: abs(receive.getActualTCPForce()[2]) < 5.0, 2.0)
-    assert wait_until(lambda: np.abs(receive.getActualQ() - begin_rad).max() < 1e-4, 2.0)
+    assert wait_until(lambda: np.abs(receive.getActualQ() - begin_rad).max() < 2e-4, 3.0)
 
 
 def test_sensors_that_read_wrong(receive):
+    assert wait_until(lambda: is_still(receive))
     truth_rad = np.array(receive.getActualQ())
     bias = [0.0, 0.02, 0.0, 0.0, 0.0, -0.01]
     begin(SHARED, 'sensor_bias', of='actual_q', by=bias)
-    assert wait_until(lambda: abs(receive.getActualQ()[1] - truth_rad[1] - 0.02) < 1e-4)
+    assert wait_until(lambda: abs(receive.getActualQ()[1] - truth_rad[1] - 0.02) < 1e-3)
     time.sleep(0.1)
-    np.testing.assert_allclose(receive.getActualQ(), truth_rad + bias, atol=1e-4)
+    np.testing.assert_allclose(receive.getActualQ(), truth_rad + bias, atol=1e-3)
     begin(SHARED, 'sensor_bias', of='force', by=[0.0, 0.0, 7.0, 0.0, 0.0, 0.0])
     assert wait_until(lambda: np.linalg.norm(receive.getActualTCPForce()[:3]) > 6.0)
     ask(SHARED, {'do': 'clear'})
     assert wait_until(lambda: np.linalg.norm(receive.getActualTCPForce()[:3]) < 1.0)
-    np.testing.assert_allclose(receive.getActualQ(), truth_rad, atol=1e-4)
+    np.testing.assert_allclose(receive.getActualQ(), truth_rad, atol=1e-3)
 
 
 def test_an_arm_that_is_switched_off_is_switched_on_again(receive, dashboard):
