@@ -120,8 +120,7 @@ def test_settings_and_getters(control, receive):
     assert control.getTCPOffset() == [0.0, 0.0, 0.1, 0.0, 0.0, 0.0]
     flange = Kinematics().tool_pose(np.array(receive.getActualQ()))
     tip_m = flange.position_m + flange.rotation @ (0.0, 0.0, 0.1)
-    time.sleep(0.05)
-    np.testing.assert_allclose(receive.getActualTCPPose()[:3], tip_m, atol=1e-4)
+    assert wait_until(lambda: np.abs(receive.getActualTCPPose()[:3] - tip_m).max() < 1e-4)
     assert control.setTcp([0.0] * 6)
     assert control.isSteady()
     assert control.isJointsWithinSafetyLimits(HOME_RAD.tolist())

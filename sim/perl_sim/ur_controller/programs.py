@@ -105,6 +105,9 @@ class Programs:
             self._main = None
 
     def _interpreted(self, program: Program) -> 'Interpreted':
+        statements = parse(program.text)
+        if not statements:
+            raise ScriptError('there is nothing in it but comments')
         actions = Actions(self._controller, self._values)
         main = Interpreted(self._controller, actions)
         main.interpreter = Interpreter({
@@ -112,9 +115,6 @@ class Programs:
             **MotionFunctions(main, actions).table(),
             'rtde_set_watchdog': main.set_watchdog,
         })
-        statements = parse(program.text)
-        if not statements:
-            raise ScriptError('there is nothing in it but comments')
         main.interpreter.begin(statements)
         return main
 
