@@ -65,9 +65,12 @@ def load_installation(path: str | Path) -> Installation:
 
 def installation_from_data(data: object, source: str) -> Installation:
     """Return the installation that plain data describe; ConfigError if they do not."""
-    if not isinstance(data, Mapping) or not set(data) <= set(_PARTS):
+    if not isinstance(data, Mapping):
+        raise ConfigError(f'{source}: an installation has the parts {list(_PARTS)}; '
+                          f'got {type(data).__name__}')
+    if not set(data) <= set(_PARTS):
         raise ConfigError(f'{source}: an installation has the parts {list(_PARTS)}, each of which '
-                          f'may be left out; got {data if data is None else list(data)}')
+                          f'may be left out; got {list(data)}')
     default = Installation()
     return Installation(
         limits=_limits(data.get('limits', {}), f'{source}: limits', default.limits),

@@ -3,7 +3,7 @@
 Source: UR script manual (e-Series). What takes time is in urscript_motions.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import logging
 import math
 
@@ -25,7 +25,7 @@ STANDARD, CONFIGURABLE, TOOL = (0, 8), (8, 8), (16, 2)
 _LOG = logging.getLogger(__name__)
 
 
-def six(value: list) -> np.ndarray:
+def six(value: Sequence) -> np.ndarray:
     """Return six numbers; ValueError if they are not."""
     numbers = np.array(value, dtype=float)
     if numbers.shape != (6,):
@@ -168,7 +168,7 @@ def _settings(actions: Actions) -> dict[str, Builtin]:
         actions.set_payload(float(m), np.zeros(3) if cog is None else three(cog))
 
     def set_target_payload(
-        m: float, cog: list, inertia: list = (0.0,) * 6, transition_time: float = 0.0
+        m: float, cog: list, inertia: Sequence = (0.0,) * 6, transition_time: float = 0.0
     ) -> None:
         actions.set_payload(float(m), three(cog), six(inertia))
 

@@ -1,7 +1,6 @@
 """Runs URScript: a cooperative interpreter whose threads are resumed once a tick."""
 
 from collections.abc import Callable, Generator, Mapping
-import inspect
 import operator
 from typing import Any
 
@@ -288,9 +287,9 @@ class Interpreter:
 
     def _call(self, call: Call, scope: Scope) -> Steps:
         arguments = yield from self._values(call.arguments, scope)
-        names, expressions = tuple(zip(*call.named, strict=True)) or ((), ())
-        values = yield from self._values(expressions, scope)
-        named = dict(zip(names, values, strict=True))
+        values = yield from self._values(tuple(value for _, value in call.named), scope)
+        names = (name for name, _ in call.named)
+        named: dict[str, Value] = dict(zip(names, values, strict=True))
         found = scope.function(call.name)
         if found is None:
             result = yield from self._call_builtin(call, arguments, named)
@@ -327,8 +326,8 @@ class Interpreter:
         if function is None or call.in_thread:
             raise ScriptError(f'line {call.line}: the function {call.name} is not emulated')
         try:
-            result = function(*arguments, **named)
-            if inspect.isgenerator(result):
+            result: Value = function(*arguments, **named)
+            if isinstance(result, Generator):
                 result = yield from result
         except (TypeError, ValueError, IndexError, OverflowError, ZeroDivisionError) as error:
             # Arguments of the wrong number or kind: whatever the function does with them.

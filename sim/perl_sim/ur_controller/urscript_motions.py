@@ -3,7 +3,7 @@
 Source: UR script manual (e-Series), module motion.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import math
 
 import numpy as np
@@ -167,7 +167,7 @@ class MotionFunctions:
         self._performer.give_way(None)
 
     def freedrive(
-        self, freeAxes: list = (1,) * 6, feature: list = (0.0,) * 6  # noqa: N803
+        self, freeAxes: Sequence = (1,) * 6, feature: Sequence = (0.0,) * 6  # noqa: N803
     ) -> None:
         """freedrive_mode and teach_mode."""
         way = self._actions.freedrive(six(freeAxes), six(feature))
@@ -179,8 +179,8 @@ class MotionFunctions:
 
     def direct_torque(
         self, torque: list, friction_comp: bool = True,
-        viscous_scale: list = (0.9, 0.9, 0.8, 0.9, 0.9, 0.9),
-        coulomb_scale: list = (0.8, 0.8, 0.7, 0.8, 0.8, 0.8),
+        viscous_scale: Sequence = (0.9, 0.9, 0.8, 0.9, 0.9, 0.9),
+        coulomb_scale: Sequence = (0.8, 0.8, 0.7, 0.8, 0.8, 0.8),
     ) -> Routine:
         """direct_torque for one tick."""
         shares = np.clip((six(viscous_scale), six(coulomb_scale)), 0.0, 1.0)
