@@ -51,10 +51,10 @@ def settled(robot, before, limit_s=10.0):
 
 
 def test_the_fuzzer_finds_nothing(robot, quiet):
-    report = fuzz(ADDRESS, robot.pid, 4.0, seed=7)
+    report = fuzz(ADDRESS, robot.pid, 2.5, seed=7)
     assert report.held, report
     assert report.after == quiet
-    assert sum(report.attacks.values()) > 50
+    assert sum(report.attacks.values()) > 20
     assert answers()
 
 
