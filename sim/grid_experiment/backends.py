@@ -147,9 +147,11 @@ class RayCluster:
         self._ray = ray
         # The workers import what this process imports, from the same places.
         paths = {'PYTHONPATH': ':'.join(path for path in sys.path if path)}
+        # One that is started here is heard by nobody outside this machine.
+        alone = {'include_dashboard': False, '_node_ip_address': '127.0.0.1'}
         ray.init(
             address=address, runtime_env={'env_vars': paths}, log_to_driver=False,
-            include_dashboard=False if address is None else None,
+            **({} if address else alone),
         )  # fmt: skip
         task = ray.remote(num_cpus=1, max_retries=2)(_attempt)
         self._pending = {task.remote(run, work): run.name for run in runs}

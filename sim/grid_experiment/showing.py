@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+import statistics
 from types import TracebackType
 from typing import Self
 
 from grid_experiment.files import RunFiles
 from grid_experiment.plan import Run
-import numpy as np
 from rich import progress
 from rich.console import Console
 from rich.table import Table
@@ -65,18 +65,9 @@ class Progress:
         )  # fmt: skip
 
 
-def interquartile_mean(values: Sequence[float]) -> float:
-    """Return the mean of the middle half; NaN for no values."""
-    if not len(values):
-        return float('nan')
-    ordered = np.sort(values)
-    cut = len(ordered) // 4
-    return float(ordered[cut : len(ordered) - cut].mean())
-
-
 def summary(runs: Sequence[Run], folder: Path) -> Table:
     """Return a table of how far each run is and what it reached."""
-    table = Table(title='Regret of the greedy policy, interquartile mean over seeds')
+    table = Table(title='Regret of the greedy policy, median over seeds')
     for name in ('variant', 'agent'):
         table.add_column(name)
     for name in ('steps', 'regret', 'gate recall'):
@@ -84,12 +75,13 @@ def summary(runs: Sequence[Run], folder: Path) -> Table:
     for run in runs:
         rows = RunFiles(folder, run).last_rows()
         step = int(rows[0]['step']) if rows else 0
-        shown = [
-            interquartile_mean([float(row[name]) for row in rows if row[name]])
-            for name in ('regret', 'gate_recall')
-        ]
         table.add_row(
             run.variant, run.agent, f'{step}/{run.plan.steps}',
-            *('' if np.isnan(value) else f'{value:.3f}' for value in shown),
+            *(_median([row[name] for row in rows]) for name in ('regret', 'gate_recall')),
         )  # fmt: skip
     return table
+
+
+def _median(texts: Sequence[str]) -> str:
+    known = [float(text) for text in texts if text]
+    return f'{statistics.median(known) + 0.0:.3f}' if known else ''

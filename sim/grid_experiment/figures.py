@@ -1,0 +1,213 @@
+"""The results as pictures."""
+
+from collections.abc import Mapping, Sequence
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from grid_experiment.curves import Curve, final, interquartile_mean, interval, intervals
+from grid_experiment.measures import truth_of
+from grid_experiment.plan import AGENTS
+from grid_experiment.references import Worlds, references
+from grid_experiment.verdicts import BASELINES, CLAIMANTS, Curves, agents_of, variants_of
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+import numpy as np
+from perl_core.tabular import GridWorld
+from perl_core.tabular.gridworld import MOVES
+from perl_sim.envs.grid_picture import Picture
+
+MAIN = (*BASELINES, *CLAIMANTS)
+_COLOURS = (
+    '#000000', '#e69f00', '#56b4e9', '#009e73', '#cc79a7', '#d55e00', '#0072b2', '#7b4ea3',
+    '#8c6d31', '#a6cee3', '#e377c2', '#7f7f7f', '#bcbd22', '#17becf',
+)  # fmt: skip
+"""The first seven after Okabe and Ito, told apart by colour-blind eyes too."""
+_STYLE = {
+    'font.size': 9, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
+    'grid.alpha': 0.25, 'legend.frameon': False, 'figure.dpi': 110, 'savefig.dpi': 110,
+}  # fmt: skip
+
+
+class Panels(NamedTuple):
+    """A figure and its axes."""
+
+    figure: Figure
+    """The figure."""
+    axes: Sequence[Axes]
+    """Of its panels, row by row."""
+
+
+def colour(agent: str) -> str:
+    """Return the agent's colour, the same in every figure."""
+    return _COLOURS[list(AGENTS).index(agent) % len(_COLOURS)]
+
+
+def panels(rows: int, columns: int, width: float, height: float, **more: bool) -> Panels:
+    """Return empty panels; sizes of one panel in inches."""
+    figure = Figure(figsize=(columns * width, rows * height), layout='constrained')
+    return Panels(figure, figure.subplots(rows, columns, squeeze=False, **more).ravel())
+
+
+def learning_curves(curves: Curves, agents: Sequence[str]) -> Figure:
+    """Return regret over environment steps, a panel for each variant."""
+    variants = variants_of(curves)
+    figure, axes = panels((len(variants) + 3) // 4, 4, 3.2, 2.6, sharex=True)
+    for axis, variant in zip(axes, variants, strict=False):
+        for agent in agents:
+            if (variant, agent) in curves:
+                curve = curves[variant, agent]
+                mean, low, high = np.array(intervals(list(curve.values['regret'].T))).T
+                axis.plot(curve.steps / 1000, mean, color=colour(agent), label=agent, lw=1.4)
+                axis.fill_between(
+                    curve.steps / 1000, low, high, color=colour(agent), alpha=0.15, lw=0
+                )
+        axis.set(title=variant, ylim=(-0.02, None))
+    for axis in axes[len(variants):]:
+        axis.axis('off')
+    figure.supxlabel('environment steps of each seed [1000]')
+    figure.supylabel('regret, interquartile mean and 95 % interval')
+    return _with_legend(figure, axes)
+
+
+def _with_legend(figure: Figure, axes: Sequence[Axes]) -> Figure:
+    named = {}
+    for axis in axes:
+        named |= {label: line for line, label in zip(*axis.get_legend_handles_labels(),
+                                                     strict=True)}  # fmt: skip
+    figure.legend(named.values(), named, loc='outside upper center', ncols=min(7, len(named)))
+    return figure
+
+
+def final_intervals(curves: Curves) -> Figure:
+    """Return final regret of every agent, a panel for each variant and one for all together."""
+    variants, agents = variants_of(curves), agents_of(curves)
+    everywhere = [a for a in agents if all((variant, a) in curves for variant in variants)]
+    figure, axes = panels((len(variants) + 4) // 4, 4, 3.2, 2.9, sharey=True)
+    stacks = {'all variants': {
+        agent: np.stack([final(curves[name, agent], 'regret') for name in variants], axis=1)
+        for agent in everywhere
+    }}  # fmt: skip
+    for variant in variants:
+        stacks[variant] = {
+            agent: final(curves[variant, agent], 'regret')
+            for agent in agents if (variant, agent) in curves
+        }  # fmt: skip
+    for axis, (title, of_agent) in zip(axes, stacks.items(), strict=False):
+        found = (
+            intervals(list(of_agent.values())) if title in variants
+            else [interval(values) for values in of_agent.values()]
+        )  # fmt: skip
+        for agent, (mean, low, high) in zip(of_agent, found, strict=True):
+            place = len(agents) - agents.index(agent)
+            axis.plot([low, high], [place] * 2, color=colour(agent), lw=7, alpha=0.35)
+            axis.plot([mean], [place], '|', color=colour(agent), ms=12, mew=2)
+        axis.set(title=title, yticks=range(len(agents), 0, -1), yticklabels=agents)
+    for axis in axes[len(stacks):]:
+        axis.axis('off')
+    figure.supxlabel('final regret, interquartile mean and 95 % interval')
+    return figure
+
+
+def over_obstacles(curves: Curves, worlds: Worlds) -> Figure:
+    """Return final regret over the number of obstacles, and the difference to PE-DQN."""
+    counted = [name for name in variants_of(curves) if name.startswith('obstacles-')]
+    figure, axes = panels(1, 2, 5.0, 3.4)
+    first = CLAIMANTS[0]
+    for agent in MAIN:
+        known = [name for name in counted if (name, agent) in curves]
+        _line(axes[0], agent, {name: final(curves[name, agent], 'regret') for name in known})
+        if agent != first:
+            _line(axes[1], agent, {
+                name: final(curves[name, agent], 'regret')
+                - final(curves[name, first], 'regret')
+                for name in known if (name, first) in curves
+            })  # fmt: skip
+    for field, style, label in (
+        ('equivariant_regret', 'k:', 'Q*_E, exact'), ('tied_regret', 'k--', 'tied Q, exact'),
+    ):  # fmt: skip
+        exact = [
+            interquartile_mean(getattr(references(worlds[name]), field)) for name in counted
+        ]
+        axes[0].plot([_count(name) for name in counted], exact, style, lw=1, label=label)
+    axes[1].axhline(0.0, color='k', lw=0.8)
+    axes[0].set(title='final regret', xlabel='obstacles', ylabel='regret')
+    axes[1].set(title=f'regret minus that of {first}, paired by seed', xlabel='obstacles')
+    return _with_legend(figure, axes)
+
+
+def _count(variant: str) -> int:
+    return int(variant.rsplit('-', 1)[1])
+
+
+def _line(axis: Axes, agent: str, values: Mapping[str, np.ndarray]) -> None:
+    if not values:
+        return
+    found = np.array(intervals(list(values.values())))
+    # A little apart, so that bars that agree do not hide each other.
+    counts = np.array([_count(name) for name in values]) + 0.25 * (MAIN.index(agent) - 3.0)
+    ends = np.abs(found[:, 1:].T - found[:, 0])
+    axis.errorbar(
+        counts, found[:, 0], ends, color=colour(agent), label=agent, marker='o', ms=3.5, lw=1.4,
+        capsize=2,
+    )  # fmt: skip
+
+
+def gate_quality(curves: Curves) -> Figure:
+    """Return precision and recall of each learned gate over the variants."""
+    variants = variants_of(curves)
+    figure, axes = panels(1, 2, 5.0, 3.2, sharey=True)
+    for agent in agents_of(curves):
+        for axis, metric in zip(axes, ('gate_precision', 'gate_recall'), strict=True):
+            found = [_middle(curves.get((variant, agent)), metric) for variant in variants]
+            if not np.isnan(found).all():
+                axis.plot(found, 'o-', color=colour(agent), label=agent, ms=4, lw=1.2)
+            axis.set(title=metric.replace('_', ' '), xticks=range(len(variants)), ylim=(0, 1.05))
+            axis.set_xticklabels(variants, rotation=30, ha='right')
+    return _with_legend(figure, axes)
+
+
+def _middle(curve: Curve | None, metric: str) -> float:
+    values = np.full(1, np.nan) if curve is None else final(curve, metric)
+    known = values[~np.isnan(values)]
+    return float(np.mean(known)) if len(known) else np.nan
+
+
+def gate_maps(folder: Path, variant: str, world: GridWorld) -> Figure | None:
+    """Return the first seed's world with the exact eps and with each agent's final gate."""
+    gates = {
+        agent: read_gate(folder / f'{variant}--{agent}.gate.csv') for agent in AGENTS
+        if (folder / f'{variant}--{agent}.gate.csv').exists()
+    }  # fmt: skip
+    if not gates:
+        return None
+    truth = truth_of(world)
+    shown = {'exact eps': truth.broken.astype(float), **gates}
+    figure, axes = panels((len(shown) + 3) // 4, 4, 2.8, 3.0)
+    for axis, (title, overlay) in zip(axes, shown.items(), strict=False):
+        picture = Picture(world)
+        picture.draw_overlay(overlay)
+        axis.imshow(picture.pixels(), interpolation='antialiased')
+        axis.set_title(title)
+    for axis in axes:
+        axis.axis('off')
+    return figure
+
+
+def read_gate(path: Path) -> np.ndarray:
+    """Return the gate of the first seed from its CSV, shape (S, A)."""
+    with path.open(encoding='utf-8', newline='') as file:
+        values = [float(row['gate']) for row in csv.DictReader(file)]
+    return np.array(values).reshape(-1, len(MOVES))
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without date or version, so that the same figures make the same file."""
+    figure.savefig(path, metadata={'Software': None})
+
+
+def use_style() -> None:
+    """Set fonts and lines; independent of the user's own settings."""
+    mpl.rcdefaults()
+    mpl.rcParams.update(_STYLE)
