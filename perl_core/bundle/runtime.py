@@ -41,6 +41,22 @@ class PolicyOutput(NamedTuple):
     """BRANCH_EQUIVARIANT or BRANCH_STANDARD: which one acted."""
 
 
+class BatchOutput(NamedTuple):
+    """What gate and branches say about many observations."""
+
+    gate: np.ndarray
+    """Shape (batch,)."""
+    equivariant: np.ndarray
+    """Action of the equivariant branch, shape (batch, ACTION_SIZE)."""
+    standard: np.ndarray
+    """Action of the standard branch, shape (batch, ACTION_SIZE)."""
+
+    @property
+    def action(self) -> np.ndarray:
+        """Action of the branch that the gate chooses, shape (batch, ACTION_SIZE)."""
+        return np.where(self.gate[:, None] > GATE_THRESHOLD, self.standard, self.equivariant)
+
+
 class Graph:
     """One ONNX graph, with one thread and without spinning."""
 
@@ -184,6 +200,24 @@ class Policy:
                 f'Bundle {self.sha256}, observation {observation.tolist()}'
             )
         return PolicyOutput(action, gate, branch)
+
+
+    def act_batch(self, observations: np.ndarray) -> BatchOutput:
+        """Return what gate and both branches say, for many observations at once.
+
+        A batch may be rounded otherwise than a single observation: see ``act`` for what the robot
+        does.
+
+        Args:
+            observations: float32, shape (batch, OBSERVATION_SIZE).
+        """
+        equivariant, standard = self._branches
+        vectors = np.ascontiguousarray(observations[:, : equivariant.input.shape[1]])
+        return BatchOutput(
+            self._gate.run_batch(observations).reshape(-1),
+            equivariant.run_batch(vectors),
+            standard.run_batch(observations),
+        )
 
 
 def _load_graph(bundle: BundleFiles, name: str) -> Graph:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from perl_core.errors import BagError
 from perl_replay.bag import Bag
+from perl_replay.objections import Objections
 import pytest
 
 TIMING = '/perl_controller/loop_timing'
@@ -143,7 +144,7 @@ def test_unknown_topic_is_named(make_bag):
 ])
 def test_another_stack_is_named(make_bag, wanted, text):
     with pytest.raises(BagError, match=text):
-        Bag(make_bag()).require(wanted)
+        Bag(make_bag()).require(wanted, Objections())
 
 
 def test_message_that_does_not_fit_its_definition_is_named(start_run):

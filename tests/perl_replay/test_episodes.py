@@ -7,6 +7,7 @@ from perl_core.kinematics import Kinematics
 from perl_core.rotation import quaternion_from_rotation
 from perl_msgs.msg import ReachEvent
 from perl_replay.episodes import EpisodeCollector
+from perl_replay.objections import Objections
 import pytest
 
 
@@ -23,7 +24,7 @@ def pose_of(joint_position_rad, sign=1.0):
 ])
 def test_a_return_is_a_goal_at_the_home_pose(wrist_3_rad, sign, to_home):
     joints = [*Contract().home_rad[:5], Contract().home_rad[5] + wrist_3_rad]
-    episodes = EpisodeCollector()
+    episodes = EpisodeCollector(Objections())
     episodes.add_event(ReachEvent(event=255, goal=pose_of(joints, sign)), 0)
     (episode,) = episodes.take_all()
     assert episode.to_home is to_home

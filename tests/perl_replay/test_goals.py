@@ -4,7 +4,8 @@ import dataclasses
 import math
 
 import numpy as np
-from perl_replay.episodes import Episode, Outcome
+from perl_core.contract import OBSERVATION_SIZE
+from perl_replay.episodes import Episode, Outcome, PolicyAnswers
 from perl_replay.goals import judge_goal, named_goals, summarise_goals
 import pytest
 
@@ -14,7 +15,12 @@ START_NS = 1_000_000_000
 def episode(**changes):
     """Return a goal of five policy periods that reached tolerance after 0.08 s."""
     values = {
-        'goal_id': 'ab', 'to_home': False,
+        'goal_id': 'ab', 'to_home': False, 'target': (),
+        'observation': np.zeros((5, OBSERVATION_SIZE), dtype=np.float32),
+        'policy': PolicyAnswers(
+            np.zeros((5, 6), dtype=np.float32), np.zeros(5), np.zeros(5), np.zeros(5, dtype=bool),
+            np.arange(0, 100, 20),
+        ),
         'started_ns': START_NS, 'ended_ns': START_NS + 280_000_000,
         'outcome': Outcome.REACHED, 'message': '',
         'position_tolerance_m': 0.01, 'rotation_tolerance_rad': 0.1, 'duration_s': 0.08,

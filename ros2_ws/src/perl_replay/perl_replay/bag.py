@@ -7,6 +7,7 @@ A bag whose recorder was killed has no index; it is read from the front, as far 
 from collections.abc import Collection, Iterator, Mapping
 import contextlib
 import dataclasses
+import itertools
 from pathlib import Path
 import re
 import struct
@@ -21,6 +22,8 @@ from perl_core.errors import BagError
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 import zstandard
+
+from perl_replay.objections import Objections
 
 _LARGEST_RECORD_BYTES = 1 << 28
 """A longer record is a damaged length: rosbag2's chunks are below 1 MiB by default."""
@@ -85,34 +88,57 @@ class Bag:
         """Messages of all topics."""
         return sum(topic.messages for topic in self.topics.values())
 
-    def require(self, wanted: Mapping[str, tuple[str, Collection[str]]]) -> None:
-        """Refuse a bag that was not recorded with this stack.
+    def require(
+        self, wanted: Mapping[str, tuple[str, Collection[str]]], objections: Objections
+    ) -> list[str]:
+        """Return those topics of this stack that the bag holds.
 
         Args:
             wanted: type and needed fields of each topic.
+            objections: told of every topic that is missing or of another type, or of the fields.
 
         Raises:
-            BagError: naming every topic that is missing or of another type, or the fields.
+            BagError: the bag holds none of them, or an objection is raised.
         """
         missing = sorted(set(wanted) - set(self.topics))
         if missing:
-            raise BagError(
+            sentence = (
                 f'{self.path} was not recorded with this stack: it lacks the topics {missing}; '
                 f'it holds {sorted(self.topics)}'
             )
-        for name, (type_name, fields) in wanted.items():
-            if self.topics[name].type != type_name:
-                raise BagError(
-                    f'{self.path} was not recorded with this stack: {name} is of type '
-                    f'{self.topics[name].type}, expected {type_name}'
-                )
-            self._require_fields(type_name, fields)
+            if len(missing) == len(wanted):
+                raise BagError(sentence)
+            objections.raise_('topics', sentence)
+        usable = []
+        for name in sorted(set(wanted) - set(missing)):
+            wrong = self._unlike(name, *wanted[name])
+            if wrong:
+                objections.raise_(f'type of {name}', wrong)
+            else:
+                usable.append(name)
+        return usable
 
-    def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
+    def _unlike(self, name: str, type_name: str, fields: Collection[str]) -> str | None:
+        """Return why a topic cannot be read as this type, or None."""
+        if self.topics[name].type != type_name:
+            return (
+                f'{self.path} was not recorded with this stack: {name} is of type '
+                f'{self.topics[name].type}, expected {type_name}'
+            )
+        try:
+            self._require_fields(type_name, fields)
+        except BagError as error:
+            return str(error)
+        return None
+
+    def messages(
+        self, topics: Collection[str], every: Mapping[str, int] | None = None
+    ) -> Iterator[BagMessage]:
         """Yield the messages of some topics in the order of the file.
 
         Args:
             topics: full names; each must be in ``self.topics``.
+            every: of these topics, only every n-th message is decoded and yielded.
 
         Raises:
             BagError: a topic is not in the bag, a message does not fit its definition, or, after
@@ -123,15 +149,27 @@ class Bag:
             raise BagError(f'{self.path} has no topics {unknown}; it has {sorted(self.topics)}')
         for topic in topics:
             self._register(self.topics[topic].type)
+        thinning = {name: itertools.cycle(_one_of(count)) for name, count in (every or {}).items()}
         for file in self._files:
-            wanted: dict[int, tuple[str, str]] = {}
-            for record in self._records(file):
-                if isinstance(record, Channel) and record.topic in topics:
-                    wanted[record.id] = (record.topic, self.topics[record.topic].type)
-                elif isinstance(record, Message) and record.channel_id in wanted:
-                    topic, type_name = wanted[record.channel_id]
+            yield from self._messages_of(file, topics, thinning)
+
+    def _messages_of(
+        self, file: Path, topics: Collection[str], thinning: Mapping[str, Iterator[bool]]
+    ) -> Iterator[BagMessage]:
+        """Yield messages of one file; exact types, since half of the reading goes into this."""
+        wanted: dict[int, tuple[str, str, Iterator[bool] | None]] = {}
+        for record in self._records(file):
+            if type(record) is Message:
+                entry = wanted.get(record.channel_id)
+                if entry is None:
+                    continue
+                topic, type_name, turns = entry
+                if turns is None or next(turns):
                     data = self._deserialise(record.data, type_name, topic)
                     yield BagMessage(topic, record.log_time, data)
+            elif type(record) is Channel and record.topic in topics:
+                type_name = self.topics[record.topic].type
+                wanted[record.id] = (record.topic, type_name, thinning.get(record.topic))
 
     def _records(self, file: Path) -> Iterator[McapRecord]:
         """Yield the records of a file from the front, up to its end or its first damage."""
@@ -142,7 +180,7 @@ class Bag:
             )
             try:
                 for record in reader.records:
-                    if isinstance(record, Message):
+                    if type(record) is Message:
                         end_ns, count = max(end_ns, record.log_time), count + 1
                     yield record
             except _DAMAGE as error:
@@ -245,6 +283,11 @@ class Bag:
                 f'{self.path}: a message on {topic} does not fit the definition of {type_name} '
                 f'({error})'
             ) from error
+
+
+def _one_of(count: int) -> list[bool]:
+    """Return a round in which one of ``count`` is taken."""
+    return [True] + [False] * (count - 1)
 
 
 def _read_summary(stream: BinaryIO) -> tuple[SeekingReader | None, Summary | None]:

@@ -2,14 +2,22 @@
 
 import dataclasses
 import enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from perl_core.contract import OBSERVATION, OBSERVATION_SIZE, Contract, slice_bounds
+from perl_core.contract import (
+    ACTION_SIZE,
+    OBSERVATION,
+    OBSERVATION_SIZE,
+    Contract,
+    slice_bounds,
+)
 from perl_core.errors import BagError
 from perl_core.kinematics import Kinematics
 from perl_core.observation import reach_errors
 from perl_core.rotation import quaternion_from_rotation
+
+from perl_replay.objections import Objections
 
 _STARTED = 255
 """ReachEvent.STARTED."""
@@ -32,6 +40,21 @@ class Outcome(enum.IntEnum):
     REFUSED = 5
 
 
+class PolicyAnswers(NamedTuple):
+    """What the policy said, acting or as a shadow; one row per policy period."""
+
+    action: np.ndarray
+    """float32, shape (n, ACTION_SIZE)."""
+    gate: np.ndarray
+    """float32, shape (n,)."""
+    branch: np.ndarray
+    """0 equivariant, 1 standard; shape (n,)."""
+    shadow: np.ndarray
+    """The arm did not follow it; shape (n,)."""
+    tick: np.ndarray
+    """Control tick at which it was asked, shape (n,)."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Episode:
     """Everything recorded about one goal. Arrays have one entry per policy period."""
@@ -40,6 +63,8 @@ class Episode:
     """UUID of the goal, hexadecimal."""
     to_home: bool
     """The goal was the tool's pose at the contract's home position: a return, not a goal drawn."""
+    target: tuple[float, ...]
+    """Position [m] and quaternion (x, y, z, w) of the goal in ``base``; empty if unknown."""
     started_ns: int | None
     """Stamp of its STARTED event; None if that was not recorded."""
     ended_ns: int | None
@@ -66,6 +91,10 @@ class Episode:
     """The larger of the reported error and that in the policy's observation; shape (n,)."""
     tool_position_m: np.ndarray
     """From the centre of the workspace, in ``base``; shape (n, 3)."""
+    observation: np.ndarray
+    """What the policy saw, float32, shape (n, OBSERVATION_SIZE)."""
+    policy: PolicyAnswers
+    """What it said."""
     gate: np.ndarray
     """Where the policy acted and was not only recorded, shape (m,)."""
     branch: np.ndarray
@@ -85,8 +114,13 @@ class _Pending:
 class EpisodeCollector:
     """Sorts events and policy states by goal; hands out episodes once they are complete."""
 
-    def __init__(self) -> None:
-        """Start without goals."""
+    def __init__(self, objections: Objections) -> None:
+        """Start without goals.
+
+        Args:
+            objections: told of policy states that cannot be used.
+        """
+        self._objections = objections
         self._pending: dict[str, _Pending] = {}
 
     def add_event(self, event: Any, received_ns: int) -> None:
@@ -101,14 +135,23 @@ class EpisodeCollector:
         """Take a PolicyState.
 
         Raises:
-            BagError: it was recorded for another contract.
+            BagError: it was recorded for another contract, or is not finite.
         """
-        if len(state.observation) != OBSERVATION_SIZE:
-            raise BagError(
-                f'the bag was recorded for another contract: an observation has '
-                f'{len(state.observation)} entries there, expected {OBSERVATION_SIZE}'
+        sizes = (len(state.observation), len(state.action))
+        if sizes != (OBSERVATION_SIZE, ACTION_SIZE):
+            self._objections.raise_(
+                'contract',
+                f'the bag was recorded for another contract: observation and action have {sizes} '
+                f'entries there, expected {(OBSERVATION_SIZE, ACTION_SIZE)}',
             )
-        self._goal(state).states.append(state)
+        elif not (np.isfinite(state.observation).all() and np.isfinite(state.action).all()):
+            self._objections.raise_(
+                'finite',
+                f'the bag holds a policy state that is not finite (tick {state.tick}): '
+                f'observation {state.observation.tolist()}, action {state.action.tolist()}',
+            )
+        else:
+            self._goal(state).states.append(state)
 
     def take_complete(self, now_ns: int) -> list[Episode]:
         """Return and forget the goals that ended more than a second before ``now_ns``."""
@@ -129,6 +172,11 @@ class EpisodeCollector:
         return self._pending.setdefault(bytes(message.goal_id).hex(), _Pending())
 
 
+def is_start(event: Any) -> bool:
+    """Return whether a ReachEvent is the beginning of a goal."""
+    return event.event == _STARTED
+
+
 def stamp_ns(message: Any) -> int:
     """Return the stamp of a message's header."""
     stamp = message.header.stamp
@@ -138,13 +186,14 @@ def stamp_ns(message: Any) -> int:
 def _episode(goal_id: str, goal: _Pending) -> Episode:
     """Turn the messages of one goal into a record."""
     states = sorted(goal.states, key=stamp_ns)
-    observation = np.array([s.observation for s in states]).reshape(-1, OBSERVATION_SIZE)
+    observation = _rows([s.observation for s in states], OBSERVATION_SIZE)
     seen = reach_errors(observation)
     event, end = goal.end or goal.start, goal.end
     acting = [state for state in states if not state.shadow]
     return Episode(
         goal_id=goal_id,
         to_home=event is not None and _is_home(event.goal),
+        target=_target(event.goal) if event is not None else (),
         started_ns=stamp_ns(goal.start) if goal.start else None,
         ended_ns=stamp_ns(end) if end else None,
         outcome=_outcome(end),
@@ -158,9 +207,22 @@ def _episode(goal_id: str, goal: _Pending) -> Episode:
         position_error_m=np.maximum([s.position_error_m for s in states], seen.position_m),
         rotation_error_rad=np.maximum([s.rotation_error_rad for s in states], seen.rotation_rad),
         tool_position_m=observation[:, _TOOL].astype(float),
+        observation=observation,
+        policy=PolicyAnswers(
+            action=_rows([s.action for s in states], ACTION_SIZE),
+            gate=np.array([s.gate for s in states], dtype=np.float32),
+            branch=np.array([s.branch for s in states], dtype=np.int64),
+            shadow=np.array([s.shadow for s in states], dtype=bool),
+            tick=np.array([s.tick for s in states], dtype=np.int64),
+        ),
         gate=np.array([s.gate for s in acting], dtype=float),
         branch=np.array([s.branch for s in acting], dtype=np.int64),
     )
+
+
+def _rows(values: list[np.ndarray], size: int) -> np.ndarray:
+    """Return one row an entry, float32."""
+    return np.array(values, dtype=np.float32).reshape(-1, size)
 
 
 def _is_home(pose: Any) -> bool:
@@ -174,6 +236,12 @@ def _is_home(pose: Any) -> bool:
         np.abs(position_m - _HOME.position_m).max() < _HOME_TOLERANCE
         and alike > 1.0 - _HOME_TOLERANCE**2
     )
+
+
+def _target(pose: Any) -> tuple[float, ...]:
+    """Return position and quaternion of a geometry_msgs/Pose."""
+    at, turn = pose.position, pose.orientation
+    return (at.x, at.y, at.z, turn.x, turn.y, turn.z, turn.w)
 
 
 def _outcome(end: Any) -> Outcome | None:

@@ -7,52 +7,38 @@ from pathlib import Path
 from typing import Any
 
 from perl_core.errors import BagError
+from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 
-from perl_replay.bag import Bag, BagMessage
-from perl_replay.episodes import EpisodeCollector
-from perl_replay.goals import (
-    GoalFigures,
-    GoalSummary,
-    judge_goal,
-    named_goals,
-    summarise_goals,
-)
-from perl_replay.safety_events import SafetyCollector, SafetyFigures
-from perl_replay.timing import TimingCollector, TimingFigures
-from perl_replay.topics import (
-    CONTROLLER_STATE,
-    FILTER_SAFETY,
-    LOOP_TIMING,
-    MONITOR_SAFETY,
-    POLICY_STATE,
-    REACH_EVENTS,
-)
+from perl_replay.bag import Bag
+from perl_replay.filter_replay import FilterReplayFigures
+from perl_replay.goals import GoalFigures, GoalSummary, named_goals, summarise_goals
+from perl_replay.latency import LatencyFigures
+from perl_replay.needed import NEEDED
+from perl_replay.objections import Objections
+from perl_replay.policy_replay import PolicyReplayFigures, replay_problems
+from perl_replay.prediction import PredictionFigures
+from perl_replay.reading import EpisodeObserver, Reading, Source
+from perl_replay.safety_events import SafetyFigures
+from perl_replay.stops import StopFigures
+from perl_replay.symmetry_score import SymmetryFigures
+from perl_replay.timing import TimingFigures
+from perl_replay.topics import JOINT_STATES
 
-_SAFETY_FIELDS = ('severity', 'reasons', 'limited_ticks', 'stops')
-_NEEDED = {
-    REACH_EVENTS: (
-        'perl_msgs/msg/ReachEvent',
-        ('header', 'goal_id', 'event', 'goal', 'position_tolerance_m', 'rotation_tolerance_rad',
-         'position_error_m', 'rotation_error_rad', 'duration_s', 'message'),
-    ),
-    POLICY_STATE: (
-        'perl_msgs/msg/PolicyState',
-        ('header', 'goal_id', 'observation', 'gate', 'branch', 'shadow', 'position_error_m',
-         'rotation_error_rad', 'inference_us'),
-    ),
-    LOOP_TIMING: (
-        'perl_msgs/msg/LoopTiming',
-        ('first_tick', 'lateness_us', 'work_us', 'state_age_us', 'overruns', 'skipped',
-         'policy_misses'),
-    ),
-    CONTROLLER_STATE: (
-        'perl_msgs/msg/ControllerState',
-        ('state', 'reason', 'robot_ip', 'bundle_sha256', 'safety_mode'),
-    ),
-    FILTER_SAFETY: ('perl_msgs/msg/SafetyState', _SAFETY_FIELDS),
-    MONITOR_SAFETY: ('perl_msgs/msg/SafetyState', _SAFETY_FIELDS),
-}
-"""Topics that the figures need, with the types and fields they are read from."""
+_JOINT_RATE_HZ = 50.0
+"""Joint states are read at about this rate, however many were recorded: enough for the delay of a
+motion and for the time to stop, and a tenth of the cost."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """What is compared with what was recorded."""
+
+    bundle: Path | None = None
+    """Run this policy; None for the one that was recorded, if it is at hand."""
+    limits: Path = DEFAULT_LIMITS_FILE
+    """Run the safety filter with the limits of this file."""
+    partial: bool = False
+    """Evaluate what can be evaluated of a bag that is damaged or not as it should be."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,6 +67,22 @@ class Evaluation:
     """The control loop's punctuality."""
     safety: SafetyFigures
     """Stops, faults and limits."""
+    stops: tuple[StopFigures, ...]
+    """How the arm came to rest after each stop."""
+    latency: LatencyFigures
+    """From command to motion, over all goals."""
+    prediction: PredictionFigures
+    """How well the next state was predicted, over all goals."""
+    policy_replay: PolicyReplayFigures | None
+    """What a policy says to the recorded observations; None without its bundle."""
+    symmetry: SymmetryFigures | None
+    """Equivariance errors of that policy along the path."""
+    filter_replay: FilterReplayFigures
+    """What the safety filter does with the recorded commands."""
+    objections: tuple[str, ...]
+    """What is wrong with the bag, and was passed over because a part was asked for."""
+    notes: tuple[str, ...]
+    """What was not evaluated, and why."""
     problems: tuple[str, ...]
     """One sentence for everything that should not have happened."""
 
@@ -94,24 +96,65 @@ class Evaluation:
         return {'ok': self.ok, **_plain(dataclasses.asdict(self))}
 
 
-def evaluate_bag(path: Path | str) -> Evaluation:
-    """Return the figures of a bag, or of its readable part (see ``Evaluation.damage``).
+def evaluate_bag(
+    path: Path | str,
+    options: EvaluationOptions | None = None,
+    observe: EpisodeObserver | None = None,
+) -> Evaluation:
+    """Return the figures of a bag.
+
+    The bag is read once, in memory that does not depend on its length.
+
+    Args:
+        path: the bag's folder, or its MCAP file.
+        options: what to compare with.
+        observe: is shown the arrays of every goal.
 
     Raises:
-        BagError: no bag, an empty one, or one that was not recorded with this stack.
+        BagError: no bag, an empty one, or one that was not recorded with this stack; without
+            ``options.partial`` also one that is damaged or contradicts itself.
+        BundleError: ``options.bundle`` cannot be loaded.
+        ContractError: its answers mean something else than the recorded ones.
+        SafetyConfigError: ``options.limits`` cannot be read.
     """
-    bag = Bag(Path(path), readable_part=True)
+    options = options or EvaluationOptions()
+    objections = Objections(options.partial)
+    limits = load_limits(options.limits)
+    bag = Bag(Path(path), readable_part=options.partial)
     if not bag.message_count:
         raise BagError(f'{path} holds no messages. {bag.damage or "Nothing was recorded."}')
-    bag.require(_NEEDED)
-    reading = _Reading(bag.start_ns)
-    for message in bag.messages(_NEEDED):
-        reading.add(message)
-    goals = reading.finish()
-    timing, safety = reading.timing.figures(), reading.safety.figures()
+    usable = bag.require(NEEDED, objections)
     robot = bag.metadata.get('perl_robot', {})
+    source = Source(
+        path=bag.path, start_ns=bag.start_ns, bundle_sha256=robot.get('bundle_sha256', '')
+    )
+    reading = Reading(source, limits, options.bundle, objections, observe)
+    try:
+        goals = reading.read(bag.messages(usable, _thinned(bag)))
+    except BagError as error:
+        objections.raise_('reading', str(error))
+        goals = reading.goals()
+    return _evaluation(bag, reading, goals, objections.noted)
+
+
+def _thinned(bag: Bag) -> dict[str, int]:
+    """Return of which topics only every n-th message is read."""
+    if JOINT_STATES not in bag.topics or bag.end_ns <= bag.start_ns:
+        return {}
+    rate_hz = bag.topics[JOINT_STATES].messages * 1e9 / (bag.end_ns - bag.start_ns)
+    return {JOINT_STATES: max(1, round(rate_hz / _JOINT_RATE_HZ))}
+
+
+def _evaluation(
+    bag: Bag, reading: Reading, goals: list[GoalFigures], objections: tuple[str, ...]
+) -> Evaluation:
+    """Put the figures together."""
+    robot = bag.metadata.get('perl_robot', {})
+    timing, safety = reading.timing.figures(), reading.safety.figures()
+    policy = reading.policy.figures() if reading.policy is not None else None
+    problems = _problems(goals, timing, safety, bag.damage)
     return Evaluation(
-        bag=str(path),
+        bag=str(bag.path),
         duration_s=(bag.end_ns - bag.start_ns) / 1e9,
         messages=bag.message_count,
         damage=bag.damage,
@@ -122,48 +165,16 @@ def evaluate_bag(path: Path | str) -> Evaluation:
         goals=tuple(goals),
         timing=timing,
         safety=safety,
-        problems=tuple(_problems(goals, timing, safety, bag.damage)),
+        stops=reading.stops.figures(),
+        latency=reading.latency.figures(),
+        prediction=reading.predictions.figures(),
+        policy_replay=policy,
+        symmetry=reading.symmetry.figures() if reading.symmetry is not None else None,
+        filter_replay=reading.filter.figures(),
+        objections=objections,
+        notes=tuple(reading.notes),
+        problems=(*objections, *problems, *replay_problems([policy] if policy else [])),
     )
-
-
-class _Reading:
-    """Collects figures while the bag goes by."""
-
-    def __init__(self, start_ns: int) -> None:
-        self.timing = TimingCollector()
-        self.safety = SafetyCollector(start_ns)
-        self._episodes = EpisodeCollector()
-        self._goals: list[tuple[int, GoalFigures]] = []
-        self._last_ns = start_ns
-
-    def add(self, message: BagMessage) -> None:
-        """Take the next message."""
-        self._last_ns = message.received_ns
-        match message.topic:
-            case topic if topic == REACH_EVENTS:
-                self._episodes.add_event(message.data, message.received_ns)
-            case topic if topic == POLICY_STATE:
-                self._episodes.add_policy_state(message.data)
-                self.timing.add_inference(message.data)
-            case topic if topic == LOOP_TIMING:
-                self.timing.add(message.data)
-                self._judge(self._episodes.take_complete(message.received_ns))
-            case topic if topic == CONTROLLER_STATE:
-                self.safety.add_controller(message.data, message.received_ns)
-            case _:
-                source = 'filter' if message.topic == FILTER_SAFETY else 'monitor'
-                self.safety.add_safety(source, message.data, message.received_ns)
-
-    def finish(self) -> list[GoalFigures]:
-        """Return the figures of all goals, in the order in which they began."""
-        self._judge(self._episodes.take_all())
-        return [goal for _, goal in sorted(self._goals, key=lambda entry: entry[0])]
-
-    def _judge(self, episodes: Sequence[Any]) -> None:
-        """Reduce complete episodes to their figures."""
-        for episode in episodes:
-            began_ns = episode.started_ns or episode.ended_ns or self._last_ns
-            self._goals.append((began_ns, judge_goal(episode)))
 
 
 def _problems(

@@ -5,8 +5,13 @@ import dataclasses
 import math
 
 import numpy as np
+from perl_core.contract import Contract
 
 from perl_replay.episodes import Episode, Outcome
+from perl_replay.latency import LatencyFigures
+from perl_replay.prediction import PredictionFigures
+from perl_replay.smoothness import smoothness
+from perl_replay.symmetry_score import SymmetryFigures
 
 _BY_REQUEST = (Outcome.CANCELED, Outcome.PREEMPTED)
 """Somebody asked for these ends: neither a success nor a failure."""
@@ -48,6 +53,24 @@ class GoalFigures:
     """Mean of the gate."""
     gate_max: float
     """Largest gate."""
+    started_s: float
+    """When the goal was asked for, after the start of the bag."""
+    target: tuple[float, ...]
+    """Position [m] and quaternion (x, y, z, w) of the goal in ``base``; empty if not recorded."""
+    hold_position_error_m: float
+    """Largest, from when tolerance was first kept until the end."""
+    hold_rotation_error_rad: float
+    """Likewise."""
+    jerk_rms_m_s3: float
+    """Of the tool, see smoothness.py."""
+    log_dimensionless_jerk: float
+    """Of the tool; closer to zero is smoother."""
+    prediction: PredictionFigures | None = None
+    """One-step prediction; None if not evaluated."""
+    symmetry: SymmetryFigures | None = None
+    """Equivariance errors; None without a bundle."""
+    latency: LatencyFigures | None = None
+    """From command to motion; None if not evaluated."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,12 +109,28 @@ class GoalSummary:
     """Mean over all policy periods."""
     gate_max: float
     """Largest gate."""
+    hold_position_error_max_m: float
+    """From when tolerance was first kept until the end."""
+    hold_rotation_error_max_rad: float
+    """Likewise."""
+    jerk_rms_mean_m_s3: float
+    """Of the tool."""
+    log_dimensionless_jerk_mean: float
+    """Of the tool; closer to zero is smoother."""
 
 
-def judge_goal(episode: Episode) -> GoalFigures:
-    """Return the figures of one goal."""
+def judge_goal(episode: Episode, start_ns: int = 0) -> GoalFigures:
+    """Return the figures of one goal.
+
+    Args:
+        episode: what was recorded of it.
+        start_ns: start of the bag, Unix time.
+    """
     failure = _failure(episode)
     reached = episode.outcome == Outcome.REACHED and failure is None
+    held = _held(episode)
+    smooth = smoothness(episode.observation, episode.stamp_ns, Contract().policy_period_s)
+    began_ns = episode.started_ns or episode.ended_ns
     steps = np.diff(episode.tool_position_m, axis=0)
     return GoalFigures(
         goal_id=episode.goal_id,
@@ -108,6 +147,12 @@ def judge_goal(episode: Episode) -> GoalFigures:
         standard_share=_mean(episode.branch == 1),
         gate_mean=_mean(episode.gate),
         gate_max=_largest(episode.gate),
+        started_s=(began_ns - start_ns) / 1e9 if began_ns is not None else math.nan,
+        target=episode.target,
+        hold_position_error_m=_largest(episode.position_error_m[held]),
+        hold_rotation_error_rad=_largest(episode.rotation_error_rad[held]),
+        jerk_rms_m_s3=smooth.jerk_rms_m_s3,
+        log_dimensionless_jerk=smooth.log_dimensionless_jerk,
     )
 
 
@@ -138,6 +183,12 @@ def summarise_goals(goals: Sequence[GoalFigures]) -> GoalSummary:
         standard_share=_mean([goal.standard_share for goal in acted], weights),
         gate_mean=_mean([goal.gate_mean for goal in acted], weights),
         gate_max=_largest([goal.gate_max for goal in acted]),
+        hold_position_error_max_m=_finite_max([goal.hold_position_error_m for goal in reached]),
+        hold_rotation_error_max_rad=_finite_max(
+            [goal.hold_rotation_error_rad for goal in reached]
+        ),
+        jerk_rms_mean_m_s3=_mean([goal.jerk_rms_m_s3 for goal in reached]),
+        log_dimensionless_jerk_mean=_mean([goal.log_dimensionless_jerk for goal in reached]),
     )
 
 
@@ -166,11 +217,7 @@ def _contradiction(episode: Episode) -> str | None:
 
     Tolerance must hold at the end, and from 0.1 s after it was first kept until the end.
     """
-    held = np.zeros(len(episode.stamp_ns), dtype=bool)
-    if episode.started_ns is not None and episode.ended_ns is not None:
-        first_kept_ns = episode.started_ns + round(episode.duration_s * 1e9)
-        held = episode.stamp_ns > first_kept_ns + _SLACK_NS
-        held &= episode.stamp_ns <= episode.ended_ns
+    held = _held(episode)
     for name, final, errors, tolerance, unit in (
         ('position', episode.final_position_error_m, episode.position_error_m,
          episode.position_tolerance_m, 'm'),
@@ -185,6 +232,21 @@ def _contradiction(episode: Episode) -> str | None:
                 f'tolerance was kept, allowed {tolerance:.4g} {unit}'
             )
     return None
+
+
+def _held(episode: Episode) -> np.ndarray:
+    """Return at which policy states tolerance had to be kept, bool, shape (n,)."""
+    known = episode.started_ns is not None and episode.ended_ns is not None
+    if not known or episode.outcome != Outcome.REACHED or not math.isfinite(episode.duration_s):
+        return np.zeros(len(episode.stamp_ns), dtype=bool)
+    first_kept_ns = (episode.started_ns or 0) + round(episode.duration_s * 1e9)
+    held = episode.stamp_ns > first_kept_ns + _SLACK_NS
+    return held & (episode.stamp_ns <= episode.ended_ns)
+
+
+def _finite_max(values: Sequence[float]) -> float:
+    """Return the largest value that is a number; NaN of nothing."""
+    return _largest([value for value in values if math.isfinite(value)])
 
 
 def _mean(values: Sequence[float] | np.ndarray, weights: Sequence[float] | None = None) -> float:

@@ -101,6 +101,10 @@ class SafetyCollector:
             self._note(received_ns, 'controller', 'SAFETY_MODE', (f'mode {state.safety_mode}',))
         self._safety_mode = state.safety_mode
 
+    def events_after(self, count: int) -> list[SafetyEvent]:
+        """Return the events but for the first ``count``."""
+        return self._events[count:]
+
     @property
     def _armed(self) -> bool:
         """The controller may move, or just did."""

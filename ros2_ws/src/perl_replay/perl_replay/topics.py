@@ -20,6 +20,7 @@ class Topic:
 
 JOINT_STATES = '/joint_states'
 CONTROLLER_STATE = '/perl_controller/state'
+COMMAND = '/perl_controller/command'
 POLICY_STATE = '/perl_controller/policy_state'
 LOOP_TIMING = '/perl_controller/loop_timing'
 REACH_EVENTS = '/perl_controller/reach_events'
@@ -29,7 +30,7 @@ MONITOR_SAFETY = '/perl_safety_monitor/safety'
 STACK_TOPICS = (
     Topic(name=JOINT_STATES, type='sensor_msgs/msg/JointState'),
     Topic(name=CONTROLLER_STATE, type='perl_msgs/msg/ControllerState', latched=True),
-    Topic(name='/perl_controller/command', type='perl_msgs/msg/JointCommand'),
+    Topic(name=COMMAND, type='perl_msgs/msg/JointCommand'),
     Topic(name=POLICY_STATE, type='perl_msgs/msg/PolicyState'),
     Topic(name=LOOP_TIMING, type='perl_msgs/msg/LoopTiming'),
     Topic(name=REACH_EVENTS, type='perl_msgs/msg/ReachEvent'),

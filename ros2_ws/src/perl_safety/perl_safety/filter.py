@@ -86,21 +86,26 @@ class SafetyFilter:
         """Reasons of the stop in force, oldest first; empty if there is none."""
         return tuple(self._latched)
 
-    def seed(self, position_rad: np.ndarray) -> None:
+    def seed(self, position_rad: np.ndarray, velocity_rad_s: np.ndarray | None = None) -> None:
         """Start from the measured position, at rest: after connecting, arming, resuming.
 
         Args:
             position_rad: shape (6,).
+            velocity_rad_s: of the last command, shape (6,), where a recorded motion is judged
+                from its middle; at rest without it.
 
         Raises:
             RobotError: not six finite numbers.
         """
         position = np.array(position_rad, dtype=float)
-        if position.shape != (_JOINTS,) or not np.isfinite(position).all():
-            raise RobotError(
-                f'the safety filter starts from six finite joint positions; got {position_rad!r}'
-            )
-        self._position_rad, self._velocity_rad_s = position, np.zeros(_JOINTS)
+        velocity = np.zeros(_JOINTS) if velocity_rad_s is None else np.array(velocity_rad_s, float)
+        for came in (position, velocity):
+            if came.shape != (_JOINTS,) or not np.isfinite(came).all():
+                raise RobotError(
+                    f'the safety filter starts from six finite joint positions and velocities; '
+                    f'got {position_rad!r} and {velocity_rad_s!r}'
+                )
+        self._position_rad, self._velocity_rad_s = position, velocity
 
     def stop(self, reason: str) -> None:
         """Latch a stop from outside the rules: a lost heartbeat, an overrun of the loop."""

@@ -1,0 +1,132 @@
+"""How symmetric gate and policy are along the recorded path.
+
+The vectors of each observation are turned by elements of the group, the joints are left as they
+are, and gate and policy are asked again. An invariant gate does not change; an equivariant policy
+turns its action with the vectors. Where the gate is open, and only there, it need not.
+"""
+
+import dataclasses
+
+import numpy as np
+from perl_core.bundle.runtime import Policy
+from perl_core.contract import VECTOR_SIZE
+
+from perl_replay.episodes import Episode
+
+_TURNS = 4
+"""Elements by which each observation is turned."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SymmetryFigures:
+    """Equivariance errors along the path; of actions as Euclidean norms. NaN: nothing asked."""
+
+    group: str
+    """Of the policy: SO3 or SO2."""
+    observations: int
+    """Turned observations."""
+    gate_error_mean: float
+    """|gate(g o) - gate(o)|."""
+    gate_error_max: float
+    """Likewise."""
+    branch_flips: float
+    """Share of turned observations for which the other branch acts."""
+    policy_error_mean: float
+    """|policy(g o) - g policy(o)|, whichever branch acts."""
+    policy_error_max: float
+    """Likewise."""
+    equivariant_error_max: float
+    """Of the equivariant branch alone: rounding, or the branch is not equivariant."""
+    standard_error_mean: float
+    """Of the standard branch alone: how far it has learned away from the symmetry."""
+
+
+class SymmetryScore:
+    """Sums over episodes."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Start without episodes.
+
+        Args:
+            policy: to ask.
+        """
+        self._policy = policy
+        self._group = policy.contract.group
+        self._elements = group_elements(self._group)
+        self._count = self._flips = 0
+        self._sums, self._largest = np.zeros(4), np.zeros(4)
+
+    def add(self, episode: Episode) -> SymmetryFigures:
+        """Take an episode; return its own figures."""
+        observation = episode.observation[~episode.policy.shadow]
+        if not len(observation):
+            return self._figures(0, 0, np.full(4, np.nan), np.full(4, np.nan))
+        straight = self._policy.act_batch(observation)
+        turned = np.concatenate([turn(observation, g, VECTOR_SIZE) for g in self._elements])
+        answer = self._policy.act_batch(np.ascontiguousarray(turned))
+        repeat = len(self._elements)
+        gate_error = np.abs(answer.gate.astype(float) - np.tile(straight.gate, repeat))
+        flips = int(((answer.gate > 0.5) != np.tile(straight.gate > 0.5, repeat)).sum())
+        errors = [gate_error]
+        for name in ('action', 'equivariant', 'standard'):
+            action = getattr(straight, name)
+            expected = np.concatenate([turn(action, g, action.shape[1]) for g in self._elements])
+            errors.append(np.linalg.norm(getattr(answer, name) - expected, axis=1))
+        sums = np.array([error.sum() for error in errors])
+        largest = np.array([error.max() for error in errors])
+        self._count += len(turned)
+        self._flips += flips
+        self._sums += sums
+        self._largest = np.maximum(self._largest, largest)
+        return self._figures(len(turned), flips, sums, largest)
+
+    def figures(self) -> SymmetryFigures:
+        """Return the figures over all episodes."""
+        largest = self._largest if self._count else self._largest * np.nan
+        return self._figures(self._count, self._flips, self._sums, largest)
+
+    def _figures(
+        self, count: int, flips: int, sums: np.ndarray, largest: np.ndarray
+    ) -> SymmetryFigures:
+        mean = (sums / count if count else sums * np.nan).tolist()
+        return SymmetryFigures(
+            group=self._group,
+            observations=count,
+            gate_error_mean=mean[0],
+            gate_error_max=float(largest[0]),
+            branch_flips=flips / count if count else np.nan,
+            policy_error_mean=mean[1],
+            policy_error_max=float(largest[1]),
+            equivariant_error_max=float(largest[2]),
+            standard_error_mean=mean[3],
+        )
+
+
+def group_elements(group: str) -> list[np.ndarray]:
+    """Return the same few rotations every time: spread over SO(3), or over a turn about z."""
+    if group == 'SO2':
+        angles = 2.0 * np.pi * np.arange(1, _TURNS + 1) / (_TURNS + 1)
+        return [_about_z(angle) for angle in angles.tolist()]
+    generator = np.random.default_rng(0)
+    return [_from_quaternion(generator.normal(size=4)) for _ in range(_TURNS)]
+
+
+def turn(values: np.ndarray, element: np.ndarray, size: int) -> np.ndarray:
+    """Return rows whose first ``size`` entries, vectors one after another, are turned."""
+    vectors = values[:, :size].reshape(len(values), -1, 3) @ element.T.astype(np.float32)
+    return np.concatenate((vectors.reshape(len(values), -1), values[:, size:]), axis=1)
+
+
+def _about_z(angle_rad: float) -> np.ndarray:
+    cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
+    return np.array(((cosine, -sine, 0.0), (sine, cosine, 0.0), (0.0, 0.0, 1.0)))
+
+
+def _from_quaternion(quaternion: np.ndarray) -> np.ndarray:
+    """Return the rotation of a quaternion of any length, (x, y, z, w)."""
+    x, y, z, w = quaternion / np.linalg.norm(quaternion)
+    return np.array((
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    ))
