@@ -101,7 +101,10 @@ def final_intervals(curves: Curves) -> Figure:
         )  # fmt: skip
         for agent, (mean, low, high) in zip(of_agent, found, strict=True):
             place = len(agents) - agents.index(agent)
-            axis.plot([low, high], [place] * 2, color=colour(agent), lw=7, alpha=0.35)
+            axis.plot(
+                [low, high], [place] * 2, color=colour(agent), lw=7, alpha=0.35,
+                solid_capstyle='butt',
+            )  # fmt: skip
             axis.plot([mean], [place], '|', color=colour(agent), ms=12, mew=2)
         axis.set(title=title, yticks=range(len(agents), 0, -1), yticklabels=agents)
     for axis in axes[len(stacks):]:

@@ -6,8 +6,10 @@ holds configuration, commit and command; ``.gate.csv`` the last gate of the firs
 step, so that a process that is killed leaves no half of one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+import contextlib
 import csv
+import fcntl
 import io
 import json
 import math
@@ -49,6 +51,25 @@ class RunFiles:
             folder / f'{run.name}{suffix}'
             for suffix in ('.csv', '.json', '.gate.csv', '.checkpoint')
         )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from computing the same run; a process that dies frees it.
+
+        Raises:
+            ConfigError: one is already doing so.
+        """
+        path = self.curve.with_suffix('.lock')
+        with path.open('w') as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(
+                    f'another process is computing {self.run.name} in {path.parent}; wait for it, '
+                    'or choose another --output'
+                ) from error
+            yield
+            path.unlink()
 
     def is_finished(self) -> bool:
         """Return whether nothing is left to do.

@@ -206,5 +206,7 @@ def do_run(run: Run, folder: Path, origin: Origin, checkpoint_every_s: float) ->
         PerlError: its files are of another configuration, or learning failed.
     """
     torch.set_num_threads(1)
-    if not RunFiles(folder, run).is_finished():
-        Runner(run, folder, origin).go(checkpoint_every_s)
+    files = RunFiles(folder, run)
+    with files.locked():
+        if not files.is_finished():
+            Runner(run, folder, origin).go(checkpoint_every_s)

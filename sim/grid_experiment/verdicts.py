@@ -43,7 +43,8 @@ def verdicts(curves: Curves) -> list[str]:
     for variant in variants_of(curves):
         first, *others = best_agents(curves, variant)
         told = f'not told apart from it: {", ".join(others)}' if others else 'all others are worse'
-        sentences.append(f'{variant}: least regret with {first}; {told}.')
+        if sum(name == variant for name, _ in curves) > 1:
+            sentences.append(f'{variant}: least regret with {first}; {told}.')
     for claimant in CLAIMANTS:
         for claim in (_best_everywhere, _equal_to_strict, _gap_grows):
             sentences += claim(curves, claimant)

@@ -152,6 +152,14 @@ def test_an_interrupted_run_goes_on_to_the_same_figures(tmp_path, agent):
     assert files.curve.stat().st_mtime_ns == before
 
 
+def test_two_processes_do_not_compute_one_run(tmp_path):
+    run = tiny_run(agent='dqn')
+    files = RunFiles(tmp_path, run)
+    with files.locked(), pytest.raises(ConfigError, match='another process is computing obst'):
+        do_run(run, tmp_path, ORIGIN, 0.0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_says_what_made_it(tmp_path):
     run = tiny_run(agent='dqn')
     do_run(run, tmp_path, ORIGIN, 1e9)
