@@ -200,7 +200,8 @@ class DQN(nn.Module):
                 self.critic(ahead, weight), self.target(ahead, weight),
             )  # fmt: skip
             weight = self._weight(batch.observation)
-        values = of_taken(self.critic(batch.observation, weight), batch.action)
+        branches = self.critic.branches(batch.observation)
+        values = of_taken(self.critic.chosen(branches, weight), batch.action)
         losses = (values - target).square().mean(dim=1)
         if not losses.isfinite().all():
             seeds = [s for s, loss in zip(self.seeds, losses, strict=True) if not loss.isfinite()]
@@ -208,12 +209,26 @@ class DQN(nn.Module):
                 f'the loss of the critic is not finite for the seeds {seeds} after {self.updates} '
                 'updates; lower the learning rate, or look at the rewards'
             )
-        norms = self.optimiser.descend(losses)
+        norms = self.optimiser.descend(losses + self._practice(branches, weight, target, batch))
         return {
             'critic/loss': losses.detach(),
             'critic/gradient_norm': norms,
             'critic/value': values.detach().mean(dim=1),
         }
+
+    def _practice(
+        self,
+        branches: list[torch.Tensor],
+        weight: torch.Tensor | None,
+        target: torch.Tensor,
+        batch: Batch,
+    ) -> torch.Tensor | float:
+        """Return the free critic's own loss where the gate is closed, shape (seeds,)."""
+        if weight is None or not self.config.practice:
+            return 0.0
+        errors = (of_taken(branches[1], batch.action) - target).square()
+        closed = 1.0 - of_taken(weight, batch.action)
+        return self.config.practice * (closed * errors).mean(dim=1)
 
     def streams(self) -> dict[str, Streams]:
         """Return the random generators by purpose."""

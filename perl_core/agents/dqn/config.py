@@ -13,6 +13,8 @@ gate says that it holds (arXiv 2512.00915)."""
 GateKind = Literal['threshold', 'draw', 'soft', 'oracle']
 """How lambda becomes a choice: open above 1/2; drawn with its probability (the paper's); not at
 all, and both branches are mixed; or given from outside, from the true deviations."""
+ClosedCritic = Literal['equivariant', 'residual', 'relaxed']
+"""How the critic behind a closed gate uses the symmetry."""
 DetectorName = Literal['loss_difference', 'z_score']
 """What labels a pair as broken: the held-out loss difference of the predictors with a confidence
 bound, or the z-score of their disagreement (the paper's)."""
@@ -32,7 +34,7 @@ class GateConfig:
     """Standard deviation that the reward head's Gaussian has; smaller counts rewards more."""
     kappa: float = 2.0
     """Of the z-score: standard deviations above the mean of all disagreements."""
-    tolerance: float = 0.05
+    tolerance: float = 0.1
     """Of the loss difference: smallest excess error that matters, in nats (or squared typical
     steps, without outcomes)."""
     confidence: float = 1.0
@@ -41,11 +43,11 @@ class GateConfig:
     """Of the loss difference: bootstrapped estimates, whose spread is that of the mean."""
     prior: float = 0.05
     """Probability that the gate starts with."""
-    warm_up_updates: int = 500
+    warm_up_updates: int = 400
     """Updates for which the gate stays closed and only predictors and detector learn."""
-    rate: float = 0.01
+    rate: float = 0.05
     """Rate at which the target gate follows."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-3
     """Of Adam on predictors, detector and gate."""
     every_updates: int = 1
     """Updates of the critic for each one of predictors, detector and gate."""
@@ -69,6 +71,13 @@ class DQNConfig:
     """How the symmetry is used."""
     gate: GateConfig = dataclasses.field(default_factory=GateConfig)
     """Of the agent 'pe'."""
+    closed_critic: ClosedCritic = 'equivariant'
+    """Of 'pe': the network that decides where the gate is closed. The paper's is strict: it gives
+    one value to a whole orbit. But the values of states are not invariant once anything is broken
+    anywhere, so that it errs even with a perfect gate; the others have an equivariant prior."""
+    practice: float = 1.0
+    """Of 'pe': weight of the free critic's own loss where the gate is closed. Without it (0, as in
+    the paper) a gate that opens would open on values that never learned."""
     shared_trunk: bool = False
     """Whether the two critics of 'pe' share all layers but the last: an ablation."""
     discount: float = 0.95
@@ -103,6 +112,7 @@ class DQNConfig:
             ConfigError: one is unknown or out of bounds.
         """
         require_choice('agent', self.agent, AgentName)
+        require_choice('closed_critic', self.closed_critic, ClosedCritic)
         _require_bounds('', self, _BOUNDS)
 
 
@@ -122,6 +132,7 @@ _BOUNDS: _Bounds = (
     (('learning_starts',), 0, _HUGE),
     (('target_rate', 'exploration_start', 'exploration_end'), 0.0, 1.0),
     (('discount',), 0.0, 1.0 - _TINY),
+    (('practice',), 0.0, _HUGE),
     (('learning_rate', 'gradient_clip'), _TINY, _HUGE),
 )
 

@@ -23,9 +23,15 @@ class Critic(nn.Module):
     With two: Q = (1 - lambda) Q_E + lambda Q_N of arXiv 2512.00915, no gradient into lambda.
     """
 
-    def __init__(self, networks: Sequence[DenseStack]) -> None:
-        """Take the networks, the equivariant one first."""
+    def __init__(self, networks: Sequence[DenseStack], shared: bool = False) -> None:
+        """Take the networks.
+
+        Args:
+            networks: one, or that for a closed gate and that for an open one.
+            shared: whether it is one network with the outputs of both.
+        """
         super().__init__()
+        self._shared = shared
         self.networks = nn.ModuleList(networks)
 
     def forward(self, observations: torch.Tensor, gate: torch.Tensor | None) -> torch.Tensor:
@@ -35,16 +41,20 @@ class Critic(nn.Module):
             observations: shape (seeds, n, size).
             gate: lambda(s, .), shape (seeds, n, actions); None for an agent without one.
         """
+        return self.chosen(self.branches(observations), gate)
+
+    def branches(self, observations: torch.Tensor) -> list[torch.Tensor]:
+        """Return Q(s, .) of each critic, the one behind a closed gate first."""
         values = [part(observations) for part in self.networks]
-        if gate is None:
-            return values[0]
-        if len(values) == 1:
-            values = values[0].chunk(2, dim=-1)
-        return mix_by_gate(gate, *values)
+        return list(values[0].chunk(2, dim=-1)) if self._shared else values
+
+    def chosen(self, values: list[torch.Tensor], gate: torch.Tensor | None) -> torch.Tensor:
+        """Return (1 - lambda) Q_E + lambda Q_N of what ``branches`` returned."""
+        return values[0] if gate is None else mix_by_gate(gate, *values)
 
     def follower(self) -> 'Critic':
         """Return a target critic that starts here."""
-        return Critic([Follower(part) for part in self.networks])
+        return Critic([Follower(part) for part in self.networks], self._shared)
 
     def follow(self, source: 'Critic', rate: float) -> None:
         """Move towards the source: exponential moving average of the weights."""
@@ -70,6 +80,6 @@ def critic_of(
         trunk = StackedNetwork(
             lambda: two_headed(rho_observation, rho_action, config), seeds, 'critic shared'
         )
-        return Critic([trunk])
-    kinds = ('equivariant', 'plain') if config.agent == 'pe' else (_KINDS[config.agent],)
+        return Critic([trunk], shared=True)
+    kinds = (config.closed_critic, 'plain') if config.agent == 'pe' else (_KINDS[config.agent],)
     return Critic([StackedNetwork(build(kind), seeds, f'critic {kind}') for kind in kinds])

@@ -71,8 +71,9 @@ class StackedReplay:
             terminated: whether the MDP ended, shape (seeds, n).
 
         Raises:
-            TrainingError: a number is not finite.
+            TrainingError: the shapes do not fit, or a number is not finite.
         """
+        self._require_shapes((observation, next_observation), (action, reward, terminated))
         ends = torch.stack([part.float() for part in (action, reward, terminated)], dim=-1)
         rows = torch.cat((observation, next_observation, ends), dim=-1)
         if not rows.isfinite().all():
@@ -83,6 +84,18 @@ class StackedReplay:
         slots = (self.added + torch.arange(rows.shape[1])) % self.capacity
         self.rows[:, slots] = rows
         self.added += rows.shape[1]
+
+    def _require_shapes(
+        self, observations: tuple[torch.Tensor, ...], others: tuple[torch.Tensor, ...]
+    ) -> None:
+        seeds, count, size = len(self.rows), others[0].shape[-1], self._sizes[0]
+        came = [tuple(part.shape) for part in (*observations, *others)]
+        if came != [(seeds, count, size)] * 2 + [(seeds, count)] * 3 or count > self.capacity:
+            raise TrainingError(
+                f'observations to remember must have the shape (seeds, n, size) = ({seeds}, n, '
+                f'{size}), actions, rewards and ends ({seeds}, n), n at most {self.capacity}; '
+                f'got {came}'
+            )
 
     def sample(self, batch_size: int, streams: Streams) -> Batch:
         """Draw transitions uniformly, with replacement, for each seed by its own generator.

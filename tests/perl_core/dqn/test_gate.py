@@ -22,56 +22,61 @@ def uniform_batch(track, seeds, rows, generator):
     actions = torch.randint(4, shape, generator=generator)
     after = track.after[states, actions]
     return Batch(
-        observation=track.positions[states], action=actions, reward=track.entering[after],
-        next_observation=track.positions[after], terminated=(after == track.goal).float(),
+        observation=track.seen[states], action=actions, reward=track.entering[after],
+        next_observation=track.seen[after], terminated=(after == track.goal).float(),
         slot=torch.randint(100_000, shape, generator=generator),
     )  # fmt: skip
 
 
-def learned(track, config, updates=500, outcomes=True):
-    displacements = STEP / (track.world.size // 2)
-    gate = LearnedGate(
-        DQNConfig(agent='pe', gate=config), vector(C4), regular(C4), (0, 1),
-        Outcomes(displacements, trivial(C4) + regular(C4), vector(C4)) if outcomes else None,
-    )  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(updates):
-        gate.update(uniform_batch(track, 2, 128, generator))
-    opened = gate.weight(track.positions.expand(2, -1, -1))[:, track.starts]
-    return opened, track.broken[track.starts].expand_as(opened)
+@pytest.fixture
+def learned(observation, outcomes):
+    """Return the weights of a gate that learned from a world, and where that is broken."""
+
+    def train(track, config, updates=300, known=outcomes):
+        gate = LearnedGate(
+            DQNConfig(agent='pe', width=32, gate=config), observation, regular(C4), (0, 1), known
+        )
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(updates):
+            gate.update(uniform_batch(track, 2, 64, generator))
+        opened = gate.weight(track.seen.expand(2, -1, -1))[:, track.starts]
+        return opened, track.broken[track.starts].expand_as(opened)
+
+    return train
 
 
-CONFIG = GateConfig(warm_up_updates=200, learning_rate=3e-3, rate=0.05)
+CONFIG = GateConfig(warm_up_updates=150)
 
 
-@pytest.mark.parametrize('outcomes', [True, False])
-def test_the_gate_finds_broken_transitions(course, broken_world, outcomes):
-    opened, broken = learned(course(broken_world, 2), CONFIG, outcomes=outcomes)
+@pytest.mark.parametrize('by_outcomes', [True, False])
+def test_the_gate_finds_broken_transitions(course, learned, broken_world, outcomes, by_outcomes):
+    known = outcomes if by_outcomes else None
+    opened, broken = learned(course(broken_world, 2), CONFIG, known=known)
     right = (opened * broken).sum()
-    assert right / broken.sum() > 0.85
-    assert right / opened.sum() > 0.85
+    assert right / broken.sum() > 0.7
+    assert right / opened.sum() > 0.6
 
 
-def test_a_gate_stays_closed_in_a_free_world(course, free_world):
+def test_a_gate_stays_closed_in_a_free_world(course, learned, free_world):
     opened, _ = learned(course(free_world, 2), CONFIG)
     assert opened.mean() < 0.05
 
 
-def test_only_the_reward_head_sees_a_broken_reward(course):
-    track = course(GridWorld(size=5, penalties={(1, 0), (2, 1)}), 2)
+def test_only_the_reward_head_sees_a_broken_reward(course, learned):
+    track = course(GridWorld(size=5, penalties={(1, 0), (2, 1)}, penalty_reward=-1.0), 2)
     opened, broken = learned(track, CONFIG)
     assert (opened * broken).sum() / broken.sum() > 0.7
     blind, _ = learned(track, dataclasses.replace(CONFIG, reward_head=False))
     assert blind.mean() < 0.05
 
 
-def test_the_gate_stays_closed_until_warm(course, broken_world):
+def test_the_gate_stays_closed_until_warm(course, learned, broken_world):
     config = dataclasses.replace(CONFIG, warm_up_updates=30)
     opened, _ = learned(course(broken_world, 2), config, updates=29)
     assert opened.sum() == 0.0
 
 
-def test_a_soft_gate_weighs_by_its_probability(course, broken_world):
+def test_a_soft_gate_weighs_by_its_probability(course, learned, broken_world):
     track = course(broken_world, 2)
     config = dataclasses.replace(CONFIG, kind='soft', warm_up_updates=0)
     opened, _ = learned(track, config, updates=1)

@@ -15,6 +15,7 @@ C4 = group_named('C4')
     ('values', 'named'),
     [({'agent': 'sac'}, r"agent must be one of.*'pe'.*'sac'"), ({'width': 0}, 'width'),
      ({'discount': 1.0}, 'discount'), ({'learning_rate': float('nan')}, 'learning_rate'),
+     ({'closed_critic': 'plain'}, "closed_critic.*'residual'"),
      ({'batch_size': -3}, 'batch_size.*-3')],
 )  # fmt: skip
 def test_a_bad_config_is_refused(values, named):
@@ -36,14 +37,14 @@ def test_a_bad_gate_config_is_refused(values, named):
 def test_observations_that_do_not_fit_are_refused(agent):
     learner = agent(agent='pe')
     for ask in (learner.q, learner.gate, lambda seen: learner.act(seen, explore=True)):
-        with pytest.raises(PolicyError, match=r'\(2, n, 2\), got \(2, 4, 3\)'):
+        with pytest.raises(PolicyError, match=r'\(2, n, 27\), got \(2, 4, 3\)'):
             ask(torch.zeros(2, 4, 3))
         with pytest.raises(PolicyError, match='finite'):
-            ask(torch.full((2, 4, 2), float('nan')))
+            ask(torch.full((2, 4, 27), float('nan')))
 
 
 def test_transitions_that_are_not_finite_are_refused(agent):
-    learner, seen, one = agent(), torch.zeros(2, 1, 2), torch.zeros(2, 1)
+    learner, seen, one = agent(), torch.zeros(2, 1, 27), torch.zeros(2, 1)
     with pytest.raises(TrainingError, match='finite'):
         learner.remember(seen, one.long(), one * torch.inf, seen, one)
     assert len(learner.replay) == 0
@@ -87,7 +88,7 @@ def test_exploration_falls_to_its_end(agent):
 
 
 def test_acting_without_exploring_changes_nothing(agent):
-    learner, seen = agent(), torch.randn(2, 6, 2)
+    learner, seen = agent(), torch.randn(2, 6, 27)
     before = learner.state()
     assert torch.equal(learner.act(seen, explore=False), learner.q(seen).argmax(dim=-1))
     after = learner.state()
@@ -96,13 +97,13 @@ def test_acting_without_exploring_changes_nothing(agent):
 
 def test_random_actions_are_uniform(agent):
     learner = agent(exploration_start=1.0, exploration_end=1.0)
-    actions = learner.act(torch.zeros(2, 4000, 2), explore=True)
+    actions = learner.act(torch.zeros(2, 4000, 27), explore=True)
     counts = torch.stack([row.bincount(minlength=4) for row in actions])
     assert (counts - 1000).abs().max() < 150
     assert learner.steps == 4000
 
 
 def test_no_update_before_learning_starts(agent, course, free_world):
-    learner, track = agent(learning_starts=160), course(free_world, 2)
+    learner, track = agent(), course(free_world, 2)
     assert [bool(info) for info in track.walk(learner, 21)] == [False] * 19 + [True] * 2
     assert dataclasses.is_dataclass(learner.config)
