@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo test lint results clean bench-layers bench-emulator fuzz-emulator
+.PHONY: help setup demo test lint results clean bench-layers bench-replay bench-emulator fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -46,6 +46,9 @@ results: setup  ## Rebuild tables and figures of the grid world from its raw fig
 
 bench-layers: setup  ## Time every kind of network against a plain MLP; run it alone
 	$(PY) sim/benchmark_layers.py $(ARGUMENTS)
+
+bench-replay: setup  ## Measure speed and memory of judging a recording; BAG=... for one of yours
+	$(PY) -m perl_replay.bench '$(or $(BAG),tests/bags/reach/reach_0.mcap)'
 
 bench-emulator: setup  ## Measure the emulated controller in real time; run it alone
 	$(PY) -m perl_sim.ur_controller.bench $(ARGUMENTS)

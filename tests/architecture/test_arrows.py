@@ -101,6 +101,7 @@ OWNED = (
     Owned(
         ('mcap', 'mcap_ros2', 'rosbags'),
         ('ros2_ws/src/perl_replay/perl_replay/bag.py',
+         'ros2_ws/src/perl_replay/perl_replay/bag_records.py',
          'ros2_ws/src/perl_replay/perl_replay/bag_writer.py'),
     ),
     Owned(('ray',), ('sim/grid_experiment/backends.py',)),

@@ -11,27 +11,26 @@ import itertools
 from pathlib import Path
 import re
 import struct
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from mcap.exceptions import McapError
-from mcap.reader import SeekingReader
-from mcap.records import Channel, McapRecord, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader
-from mcap.summary import Summary
+from mcap.records import Channel, McapRecord, Metadata, Schema
 from perl_core.errors import BagError
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
-import zstandard
 
+from perl_replay.bag_records import DAMAGE, Stored, read_records, read_summary
 from perl_replay.objections import Objections
 
-_LARGEST_RECORD_BYTES = 1 << 28
-"""A longer record is a damaged length: rosbag2's chunks are below 1 MiB by default."""
-_DAMAGE = (
-    McapError, ValueError, struct.error, zstandard.ZstdError, MemoryError, OverflowError,
-)
-"""What mcap raises on bytes that are not what they should be: its CRC error is a ValueError, and
-a damaged length within a record asks for more memory than there is."""
+
+class TypeText(NamedTuple):
+    """Definition of a message type, as a bag carries it."""
+
+    type: str
+    """Full type name."""
+    text: str
+    """The message's own text, then that of every message it contains."""
+    type_hash: str
+    """RIHS01 hash; empty if the bag does not tell."""
 
 
 class BagMessage(NamedTuple):
@@ -78,6 +77,7 @@ class Bag:
         self._store = get_typestore(Stores.EMPTY)
         self._registered: set[str] = set()
         self._schemas: dict[str, Schema] = {}
+        self._type_hashes: dict[str, str] = {}
         self._files = _find_files(path)
         for file in self._files:
             if not self._list_from_index(file):
@@ -150,40 +150,55 @@ class Bag:
         for topic in topics:
             self._register(self.topics[topic].type)
         thinning = {name: itertools.cycle(_one_of(count)) for name, count in (every or {}).items()}
+        types = {name: self.topics[name].type for name in topics}
+        for name, received_ns, data in self.raw_messages(topics):
+            turns = thinning.get(name)
+            if turns is None or next(turns):
+                yield BagMessage(name, received_ns, self._deserialise(data, types[name], name))
+
+    def raw_messages(self, topics: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
+        """Yield topic, time of receipt and CDR bytes of messages, in the order of the file.
+
+        Args:
+            topics: full names.
+
+        Raises:
+            BagError: the bag is damaged and ``readable_part`` is false.
+        """
+        wanted = set(topics)
         for file in self._files:
-            yield from self._messages_of(file, topics, thinning)
+            names: dict[int, str] = {}
+            for record in self._records(file):
+                # Exact types: much of the time of reading a bag goes into this.
+                if type(record) is Stored:
+                    name = names.get(record.channel_id)
+                    if name is not None:
+                        yield name, record.log_time, record.data
+                elif type(record) is Channel and record.topic in wanted:
+                    names[record.id] = record.topic
 
-    def _messages_of(
-        self, file: Path, topics: Collection[str], thinning: Mapping[str, Iterator[bool]]
-    ) -> Iterator[BagMessage]:
-        """Yield messages of one file; exact types, since half of the reading goes into this."""
-        wanted: dict[int, tuple[str, str, Iterator[bool] | None]] = {}
-        for record in self._records(file):
-            if type(record) is Message:
-                entry = wanted.get(record.channel_id)
-                if entry is None:
-                    continue
-                topic, type_name, turns = entry
-                if turns is None or next(turns):
-                    data = self._deserialise(record.data, type_name, topic)
-                    yield BagMessage(topic, record.log_time, data)
-            elif type(record) is Channel and record.topic in topics:
-                type_name = self.topics[record.topic].type
-                wanted[record.id] = (record.topic, type_name, thinning.get(record.topic))
+    def definition(self, topic: str) -> TypeText:
+        """Return the definition of a topic's type."""
+        type_name = self.topics[topic].type
+        text = self._schemas[type_name].data.decode()
+        return TypeText(type_name, text, self._type_hashes.get(topic, ''))
 
-    def _records(self, file: Path) -> Iterator[McapRecord]:
+    def has_header(self, topic: str) -> bool:
+        """Return whether the messages of a topic begin with a std_msgs/Header."""
+        type_name = self.topics[topic].type
+        self._register(type_name)
+        return self._store.fielddefs[type_name][1][0][0] == 'header'
+
+    def _records(self, file: Path) -> Iterator[McapRecord | Stored]:
         """Yield the records of a file from the front, up to its end or its first damage."""
         end_ns, count = 0, 0
         with file.open('rb') as stream:
-            reader = StreamReader(
-                stream, validate_crcs=True, record_size_limit=_LARGEST_RECORD_BYTES
-            )
             try:
-                for record in reader.records:
-                    if type(record) is Message:
+                for record in read_records(stream):
+                    if type(record) is Stored:
                         end_ns, count = max(end_ns, record.log_time), count + 1
                     yield record
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 readable_s = (end_ns - self.start_ns) / 1e9 if count else 0.0
                 self.damage = (
                     f'{file} is truncated or damaged: its first {count} messages '
@@ -196,10 +211,10 @@ class Bag:
     def _list_from_index(self, file: Path) -> bool:
         """List a finished file from its summary; false if it has none."""
         with file.open('rb') as stream:
-            reader, summary = _read_summary(stream)
+            reader, summary = read_summary(stream)
             if reader is None or summary is None or summary.statistics is None:
                 return False
-            with contextlib.suppress(*_DAMAGE):  # told when the messages are read
+            with contextlib.suppress(*DAMAGE):  # told when the messages are read
                 for record in reader.iter_metadata():
                     self.metadata[record.name] = dict(record.metadata)
         for channel in summary.channels.values():
@@ -222,7 +237,7 @@ class Bag:
                 case Channel() if record.id not in names and record.schema_id in schemas:
                     names[record.id] = record.topic
                     self._note_channel(record, schemas[record.schema_id])
-                case Message() if record.channel_id in names:
+                case Stored() if record.channel_id in names:
                     self.topics[names[record.channel_id]].messages += 1
                     self._note_time(record.log_time)
                 case Metadata():
@@ -239,6 +254,7 @@ class Bag:
             )
         self.topics.setdefault(channel.topic, TopicInfo(type=schema.name))
         self._schemas[schema.name] = schema
+        self._type_hashes[channel.topic] = channel.metadata.get('topic_type_hash', '')
 
     def _note_time(self, time_ns: int) -> None:
         """Widen the span of the bag."""
@@ -288,19 +304,6 @@ class Bag:
 def _one_of(count: int) -> list[bool]:
     """Return a round in which one of ``count`` is taken."""
     return [True] + [False] * (count - 1)
-
-
-def _read_summary(stream: BinaryIO) -> tuple[SeekingReader | None, Summary | None]:
-    """Return a reader and the summary of a finished file; nothing of an unfinished one."""
-    try:
-        reader = SeekingReader(stream, record_size_limit=_LARGEST_RECORD_BYTES)
-        summary = reader.get_summary()
-    except (*_DAMAGE, OSError):  # OSError: a seek to before the start of a short file
-        return None, None
-    channels = () if summary is None else summary.channels.values()
-    if summary is None or any(c.schema_id not in summary.schemas for c in channels):
-        return None, None
-    return reader, summary
 
 
 def _find_files(path: Path) -> list[Path]:

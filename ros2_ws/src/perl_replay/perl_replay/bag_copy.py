@@ -1,0 +1,59 @@
+"""Copies parts of bags, once or many times over: for small test recordings and long benches."""
+
+import dataclasses
+from pathlib import Path
+import struct
+
+from perl_replay.bag import Bag
+from perl_replay.bag_writer import BagSize, BagWriter
+from perl_replay.topics import STACK_TOPICS
+
+_STAMP = struct.Struct('<iI')
+"""Seconds and nanoseconds of a std_msgs/Header that begins a message, after CDR's four bytes."""
+_SECOND_NS = 1_000_000_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cut:
+    """What is copied."""
+
+    begin_s: float = 0.0
+    """From here, after the start of the bag."""
+    end_s: float = float('inf')
+    """To here."""
+    times: int = 1
+    """How often, one after the other; stamps of headers move along."""
+
+
+def copy_bag(source: Path, folder: Path, cut: Cut) -> BagSize:
+    """Write a new bag from the messages of this stack's topics in another.
+
+    Raises:
+        BagError: the source cannot be read, or the folder exists.
+    """
+    bag = Bag(source)
+    latched = {topic.name: topic.latched for topic in STACK_TOPICS}
+    names = [name for name in bag.topics if name in latched]
+    writer = BagWriter(folder, ros_distro='')
+    for name, values in bag.metadata.items():
+        if name != 'rosbag2':
+            writer.add_metadata(name, values)
+    for name in names:
+        writer.add_topic(name, bag.definition(name), latched[name])
+    stamped = {name for name in names if bag.has_header(name)}
+    first_ns = bag.start_ns + round(cut.begin_s * 1e9)
+    last_ns = min(bag.end_ns, bag.start_ns + round(min(cut.end_s, 1e6) * 1e9))
+    for turn in range(cut.times):
+        shift_ns = turn * (last_ns - first_ns + _SECOND_NS)
+        for name, received_ns, data in bag.raw_messages(names):
+            if first_ns <= received_ns <= last_ns:
+                moved = _moved(data, shift_ns) if name in stamped and shift_ns else data
+                writer.write(name, moved, received_ns + shift_ns, received_ns + shift_ns)
+    return writer.close()
+
+
+def _moved(data: bytes, shift_ns: int) -> bytes:
+    """Return a message whose header is stamped later."""
+    seconds, nanoseconds = _STAMP.unpack_from(data, 4)
+    stamp = divmod(seconds * _SECOND_NS + nanoseconds + shift_ns, _SECOND_NS)
+    return data[:4] + _STAMP.pack(*stamp) + data[4 + _STAMP.size :]
