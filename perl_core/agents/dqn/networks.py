@@ -17,7 +17,7 @@ from perl_core.layers import (
     ResidualLinear,
 )
 from perl_core.layers.expansion import Weights
-from perl_core.symmetry import FiniteGroup, Representation, regular, trivial
+from perl_core.symmetry import Group, Representation, regular, trivial
 import torch
 from torch import nn
 
@@ -54,9 +54,9 @@ def two_headed(
     )
 
 
-def _hidden(group: FiniteGroup, width: int) -> Representation:
+def _hidden(group: Group, width: int) -> Representation:
     """Return copies of the regular representation, equal elements of all copies side by side."""
-    return regular(group) * (max(1, round(width / group.count)) * trivial(group))
+    return regular(group) * (max(1, round(width / len(group.elements()))) * trivial(group))
 
 
 def _hidden_layers(
