@@ -59,6 +59,10 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help='run the safety filter with these limits (default: those that are shipped)',
     )
     command.add_argument(
+        '--thorough', action='store_true',
+        help='run the filter itself on every command, also on those it surely passes (slow)',
+    )
+    command.add_argument(
         '--partial', action='store_true', help='evaluate what can be, of a bag that is damaged'
     )
     command.add_argument('--json', type=Path, metavar='FILE', help='write the JSON here too')
@@ -67,7 +71,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
 
 def _options(arguments: argparse.Namespace) -> EvaluationOptions:
     return EvaluationOptions(
-        bundle=arguments.bundle, limits=arguments.limits, partial=arguments.partial
+        bundle=arguments.bundle, limits=arguments.limits, thorough=arguments.thorough,
+        partial=arguments.partial,
     )
 
 

@@ -21,6 +21,8 @@ class Cut:
     """From here, after the start of the bag."""
     end_s: float = float('inf')
     """To here."""
+    without: tuple[str, ...] = ()
+    """Topics that are left out."""
     times: int = 1
     """How often, one after the other; stamps of headers move along."""
 
@@ -33,7 +35,7 @@ def copy_bag(source: Path, folder: Path, cut: Cut) -> BagSize:
     """
     bag = Bag(source)
     latched = {topic.name: topic.latched for topic in STACK_TOPICS}
-    names = [name for name in bag.topics if name in latched]
+    names = [name for name in bag.topics if name in latched and name not in cut.without]
     writer = BagWriter(folder, ros_distro='')
     for name, values in bag.metadata.items():
         if name != 'rosbag2':

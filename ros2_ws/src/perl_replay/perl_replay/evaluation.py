@@ -10,11 +10,12 @@ from perl_core.errors import BagError
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 
 from perl_replay.bag import Bag
-from perl_replay.filter_replay import FilterReplayFigures
+from perl_replay.filter_replay import FilterReplayFigures, FilterRun
 from perl_replay.goals import GoalFigures, GoalSummary, named_goals, summarise_goals
 from perl_replay.latency import LatencyFigures
 from perl_replay.needed import NEEDED
 from perl_replay.objections import Objections
+from perl_replay.observation_replay import ObservationReplayFigures
 from perl_replay.policy_replay import PolicyReplayFigures, replay_problems
 from perl_replay.prediction import PredictionFigures
 from perl_replay.reading import EpisodeObserver, Reading, Source
@@ -37,6 +38,9 @@ class EvaluationOptions:
     """Run this policy; None for the one that was recorded, if it is at hand."""
     limits: Path = DEFAULT_LIMITS_FILE
     """Run the safety filter with the limits of this file."""
+    thorough: bool = False
+    """Run the filter on every command, also on those that today's rules surely pass: ten times as
+    slow, and the way to find out whether the filter has changed."""
     partial: bool = False
     """Evaluate what can be evaluated of a bag that is damaged or not as it should be."""
 
@@ -75,6 +79,8 @@ class Evaluation:
     """How well the next state was predicted, over all goals."""
     policy_replay: PolicyReplayFigures | None
     """What a policy says to the recorded observations; None without its bundle."""
+    observation_replay: ObservationReplayFigures
+    """What today's function makes of the recorded joints and goals."""
     symmetry: SymmetryFigures | None
     """Equivariance errors of that policy along the path."""
     filter_replay: FilterReplayFigures
@@ -119,7 +125,7 @@ def evaluate_bag(
     """
     options = options or EvaluationOptions()
     objections = Objections(options.partial)
-    limits = load_limits(options.limits)
+    run = FilterRun(load_limits(options.limits), options.thorough)
     bag = Bag(Path(path), readable_part=options.partial)
     if not bag.message_count:
         raise BagError(f'{path} holds no messages. {bag.damage or "Nothing was recorded."}')
@@ -128,7 +134,7 @@ def evaluate_bag(
     source = Source(
         path=bag.path, start_ns=bag.start_ns, bundle_sha256=robot.get('bundle_sha256', '')
     )
-    reading = Reading(source, limits, options.bundle, objections, observe)
+    reading = Reading(source, run, options.bundle, objections, observe)
     try:
         goals = reading.read(bag.messages(usable, _thinned(bag)))
     except BagError as error:
@@ -169,10 +175,11 @@ def _evaluation(
         latency=reading.latency.figures(),
         prediction=reading.predictions.figures(),
         policy_replay=policy,
+        observation_replay=reading.observations.figures(),
         symmetry=reading.symmetry.figures() if reading.symmetry is not None else None,
         filter_replay=reading.filter.figures(),
         objections=objections,
-        notes=tuple(reading.notes),
+        notes=(*reading.notes, *reading.observations.notes()),
         problems=(*objections, *problems, *replay_problems([policy] if policy else [])),
     )
 

@@ -8,16 +8,16 @@ from typing import Any
 from perl_core.bundle.runtime import Policy
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
-from perl_safety.limits import SafetyLimits
 
 from perl_replay.bag import BagMessage
 from perl_replay.bundles import find_bundle
 from perl_replay.clock import Clock
 from perl_replay.episodes import Episode, EpisodeCollector, is_start, stamp_ns
-from perl_replay.filter_replay import FilterReplay
+from perl_replay.filter_replay import FilterReplay, FilterRun
 from perl_replay.goals import GoalFigures, judge_goal
 from perl_replay.latency import Latency, LatencyFigures
 from perl_replay.objections import Objections
+from perl_replay.observation_replay import ObservationReplay
 from perl_replay.policy_replay import PolicyReplay, require_comparable
 from perl_replay.prediction import Predictions
 from perl_replay.safety_events import SafetyCollector
@@ -57,7 +57,7 @@ class Reading:
     def __init__(
         self,
         source: Source,
-        limits: SafetyLimits,
+        run: FilterRun,
         bundle: Path | None,
         objections: Objections,
         observe: EpisodeObserver | None = None,
@@ -66,7 +66,7 @@ class Reading:
 
         Args:
             source: of the messages.
-            limits: of the filter that is run on the commands.
+            run: the filter that is run on the commands.
             bundle: whose policy is run; None for the one that was recorded.
             objections: told of what is wrong.
             observe: is shown every episode.
@@ -77,7 +77,8 @@ class Reading:
         self.stops = StopCollector(source.start_ns)
         self.latency = Latency(contract.policy_period_s)
         self.predictions = Predictions(kinematics, contract)
-        self.filter = FilterReplay(limits, kinematics, contract, source.start_ns)
+        self.observations = ObservationReplay(kinematics, contract)
+        self.filter = FilterReplay(run, kinematics, contract, source.start_ns)
         self.policy: PolicyReplay | None = None
         self.symmetry: SymmetryScore | None = None
         self.notes: list[str] = []
@@ -190,6 +191,7 @@ class Reading:
             self._goals.append((began_ns, figures))
 
     def _details(self, episode: Episode) -> dict[str, Any]:
+        self.observations.add(episode)
         if self.policy is not None:
             self.policy.add(episode)
         return {
