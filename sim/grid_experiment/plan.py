@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from perl_core.agents.dqn import DQNConfig, GateConfig
+from perl_core.agents.dqn import DQNConfig
 from perl_core.errors import ConfigError
 from perl_sim.envs.grid_world import GridWorldConfig
 
@@ -23,7 +23,9 @@ AGENTS: dict[str, dict[str, Any]] = {
     'relaxed': {'agent': 'relaxed'},
     'augmented': {'agent': 'augmented'},
     'pe': {'agent': 'pe'},
-    'pe-paper': {'agent': 'pe', 'gate': {'detector': 'z_score', 'kind': 'draw'}},
+    'pe-residual': {'agent': 'pe', 'closed_critic': 'residual'},
+    'pe-paper': {'agent': 'pe', 'practice': 0.0, 'gate': {'detector': 'z_score', 'kind': 'draw'}},
+    'pe-no-practice': {'agent': 'pe', 'practice': 0.0},
     'pe-z-score': {'agent': 'pe', 'gate': {'detector': 'z_score'}},
     'pe-soft-gate': {'agent': 'pe', 'gate': {'kind': 'soft'}},
     'pe-shared-trunk': {'agent': 'pe', 'shared_trunk': True},
@@ -32,8 +34,9 @@ AGENTS: dict[str, dict[str, Any]] = {
 }
 """How each agent differs from the others; everything else is the same for all.
 
-``pe``: labels from the held-out loss difference, gate by threshold. ``pe-paper``: labels by the
-z-score, gate drawn, as arXiv 2512.00915 has it. The others change ``pe`` in the one way named.
+``pe``: labels from the held-out loss difference, gate by threshold, and the free critic practises
+behind a closed gate. ``pe-paper``: labels by the z-score, gate drawn, no practice, as arXiv
+2512.00915 has it. The others change ``pe`` in the one way named.
 """
 
 
@@ -55,8 +58,7 @@ class Plan:
     """Of every world; variants change some of it."""
     learning: DQNConfig = dataclasses.field(
         default_factory=lambda: DQNConfig(
-            learning_rate=2e-3, target_rate=0.02, learning_starts=500, exploration_steps=10_000,
-            gate=GateConfig(learning_rate=2e-3, rate=0.02, warm_up_updates=250),
+            learning_rate=2e-3, target_rate=0.02, learning_starts=500, exploration_steps=10_000
         )
     )  # fmt: skip
     """Of every agent; each agent changes how it uses the symmetry."""
