@@ -33,7 +33,8 @@ def main(args: Args) -> None:
     missing = missing_runs(curves)
     args.output.mkdir(parents=True, exist_ok=True)
     (args.output / 'table.csv').write_text(table_csv(curves), encoding='utf-8')
-    page = results_markdown(curves, worlds, missing)
+    sentences = verdicts(curves)
+    page = results_markdown(curves, worlds, missing, sentences)
     (args.output / 'results.md').write_text(page, encoding='utf-8')
     figures.use_style()
     ablations = [agent for agent in agents_of(curves) if agent.startswith('pe')]
@@ -51,7 +52,7 @@ def main(args: Args) -> None:
     for name, figure in made.items():
         if figure is not None:
             figures.save(figure, args.output / f'{name}.png')
-    sys.stdout.write('\n'.join(verdicts(curves)) + '\n')
+    sys.stdout.write('\n'.join(sentences) + '\n')
     if missing:
         sys.stdout.write(f'not finished: {", ".join(missing)}\n')
 

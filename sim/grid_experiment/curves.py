@@ -17,7 +17,7 @@ METRICS = (
     'regret', 'score', 'q_error_mean', 'q_error_max', 'gate_open', 'gate_precision',
     'gate_recall',
 )  # fmt: skip
-REPETITIONS = 2000
+REPETITIONS = 1000
 """Of the bootstrap."""
 CONFIDENCE = 0.95
 _CUT = 0.25

@@ -55,20 +55,26 @@ def learning_curves(curves: Curves, agents: Sequence[str]) -> Figure:
     variants = variants_of(curves)
     figure, axes = panels((len(variants) + 3) // 4, 4, 3.2, 2.6, sharex=True)
     for axis, variant in zip(axes, variants, strict=False):
-        for agent in agents:
-            if (variant, agent) in curves:
-                curve = curves[variant, agent]
-                mean, low, high = np.array(intervals(list(curve.values['regret'].T))).T
-                axis.plot(curve.steps / 1000, mean, color=colour(agent), label=agent, lw=1.4)
-                axis.fill_between(
-                    curve.steps / 1000, low, high, color=colour(agent), alpha=0.15, lw=0
-                )
+        shown = [curves[variant, agent] for agent in agents if (variant, agent) in curves]
+        for curve, (mean, low, high) in zip(shown, _bands(shown), strict=True):
+            thousands, of_agent = curve.steps / 1000, colour(curve.agent)
+            axis.plot(thousands, mean, color=of_agent, label=curve.agent, lw=1.4)
+            axis.fill_between(thousands, low, high, color=of_agent, alpha=0.15, lw=0)
         axis.set(title=variant, ylim=(-0.02, None))
     for axis in axes[len(variants):]:
         axis.axis('off')
     figure.supxlabel('environment steps of each seed [1000]')
     figure.supylabel('regret, interquartile mean and 95 % interval')
     return _with_legend(figure, axes)
+
+
+def _bands(curves: Sequence[Curve]) -> list[np.ndarray]:
+    """Return mean, low and high of each curve's regret, each of shape (3, E)."""
+    if not curves:
+        return []
+    found = intervals([column for curve in curves for column in curve.values['regret'].T])
+    ends = np.cumsum([len(curve.steps) for curve in curves])[:-1]
+    return np.split(np.array(found).T, ends, axis=1)
 
 
 def _with_legend(figure: Figure, axes: Sequence[Axes]) -> Figure:

@@ -7,7 +7,7 @@ from grid_experiment.curves import Curve, Interval, final, intervals, whole
 from grid_experiment.files import table_text
 from grid_experiment.plan import AGENTS
 from grid_experiment.references import Worlds, references
-from grid_experiment.verdicts import Curves, agents_of, best_agents, variants_of, verdicts
+from grid_experiment.verdicts import Curves, agents_of, best_agents, variants_of
 import numpy as np
 
 TABLE_COLUMNS = (
@@ -56,13 +56,16 @@ def _mean(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def results_markdown(curves: Curves, worlds: Worlds, missing: list[str]) -> str:
+def results_markdown(
+    curves: Curves, worlds: Worlds, missing: list[str], sentences: list[str]
+) -> str:
     """Return the page of results.
 
     Args:
         curves: finished runs.
         worlds: of each variant and seed, for the exact references.
         missing: names of runs that are planned and not there.
+        sentences: who wins where.
     """
     parts = [
         '# Grid world: results',
@@ -72,7 +75,7 @@ def results_markdown(curves: Curves, worlds: Worlds, missing: list[str]) -> str:
         *([f'Not finished: {", ".join(missing)}.'] if missing else []),
         '## Who wins where',
         'From the intervals of differences paired by seed (one seed, one layout).',
-        '\n'.join(f'- {sentence}' for sentence in verdicts(curves)),
+        '\n'.join(f'- {sentence}' for sentence in sentences),
         '## Final regret',
         'Bold: least, or not told apart from the least. `Q*_E`: the exact solution of the '
         'group-averaged MDP, played greedily. Tied `Q`: the exact fixed point with the exact gate '

@@ -98,15 +98,18 @@ def _equal_to_strict(curves: Curves, claimant: str) -> list[str]:
 
 
 def _gap_grows(curves: Curves, claimant: str) -> list[str]:
+    known = {
+        agent: [(curves[name, agent], curves[name, claimant]) for name in _COUNTED
+                if (name, agent) in curves and (name, claimant) in curves]
+        for agent in BASELINES
+    }  # fmt: skip
+    pairs = [pair for of_agent in known.values() for pair in of_agent]
+    found = iter(differences(pairs) if pairs else [])
     sentences = []
-    for agent in BASELINES:
-        known = [
-            variant for variant in _COUNTED
-            if (variant, agent) in curves and (variant, claimant) in curves
-        ]  # fmt: skip
-        if len(known) < 2:
+    for agent, of_agent in known.items():
+        gaps = list(itertools.islice(found, len(of_agent)))
+        if len(gaps) < 2:
             continue
-        gaps = differences([(curves[name, agent], curves[name, claimant]) for name in known])
         grows = all(a.mean <= b.mean for a, b in itertools.pairwise(gaps))
         clear = gaps[-1].low > gaps[0].high
         word = 'grows' if clear and grows else 'grows, with setbacks' if clear else 'does not grow'
