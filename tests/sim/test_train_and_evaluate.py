@@ -12,7 +12,7 @@ import tyro
 
 SIM = Path(__file__).parents[2] / 'sim'
 TINY = (
-    '--agent.width', '16', '--agent.predictor-width', '16', '--agent.gate.width', '16',
+    '--agent.width', '16', '--agent.predictors.width', '16', '--agent.gate.width', '16',
     '--agent.gate.warm-up-updates', '20', '--training.steps', '120',
     '--training.random-steps', '60', '--training.batch-size', '32',
     '--training.evaluate-every', '60', '--training.evaluation-episodes', '1',
