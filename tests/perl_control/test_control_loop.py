@@ -9,6 +9,9 @@ from perl_core.action import HOMING_SPEED_RAD_S
 from perl_core.contract import Contract
 import pytest
 
+pytestmark = pytest.mark.alone
+"""The policy has a thread of its own, and what it says late does not count."""
+
 STEP_LIMIT_RAD = 0.0051
 """Fastest permitted command: 2.2 rad/s for 2 ms, and rounding."""
 NO_JUMP_RAD = 0.001
