@@ -60,6 +60,11 @@ class Replay:
         self._rows[self.added % self.capacity] = row
         self.added += 1
 
+    def add_many(self, rows: Batch) -> None:
+        """Remember the transitions of a batch in their order; ``held_out`` is not used."""
+        for observation, action, reward, following, terminated in zip(*rows[:5], strict=True):
+            self.add(observation, action, float(reward), following, bool(terminated))
+
     def sample(self, count: int, generator: torch.Generator) -> Batch:
         """Return ``count`` transitions drawn uniformly with replacement."""
         slots = torch.randint(len(self), (count,), generator=generator)

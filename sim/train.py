@@ -12,7 +12,10 @@ import gymnasium
 from perl_core.agents.pe_sac import PESAC, PESACConfig
 from perl_core.checkpoint import read_config, require_same_config
 from perl_core.errors import ConfigError, PerlError
+from perl_core.observation import ReachErrors, reach_errors
+from perl_core.replay import Batch
 from perl_core.training import Environments, Trainer, TrainingConfig
+from perl_core.transitions import read_transitions
 from perl_sim import REACH_ID
 from perl_sim.envs.reach_config import TaskName, UR5eReachConfig, task
 import torch
@@ -27,6 +30,9 @@ class Args:
     """Folder of the run: config.json, checkpoint, tensorboard, evaluations.jsonl."""
     resume: bool = False
     """Go on from the folder's newest checkpoint; the configuration must be the same."""
+    transitions: Path | None = None
+    """Start with these in the replay buffer: written by python -m perl_replay export, from bags of
+    a real arm for example. Not with --resume, which brings its own."""
     task: TaskName = 'open'
     """'open': the arm and its table. 'bins': goals in two bins with a wall between them, a pan
     joint that a cable keeps near home, and a base that is not quite upright."""
@@ -74,6 +80,24 @@ def prepare(args: Args, config: dict[str, Any]) -> None:
     path.write_text(json.dumps(config | {'origin': origin}, indent=2) + '\n', encoding='utf-8')
 
 
+def recorded(path: Path, environment: UR5eReachConfig) -> Batch:
+    """Return the transitions of a file, paid by the reward of this environment."""
+    rows = read_transitions(path, environment.contract)
+    errors = reach_errors(rows.next_observation.astype(float))
+    rewards = [
+        environment.reward(ReachErrors(*pair), action, collision=False)
+        for pair, action in zip(zip(*errors, strict=True), rows.action, strict=True)
+    ]
+    return Batch(
+        torch.from_numpy(rows.observation),
+        torch.from_numpy(rows.action),
+        torch.tensor(rewards),
+        torch.from_numpy(rows.next_observation),
+        torch.from_numpy(rows.terminated).float(),
+        torch.zeros(len(rewards), dtype=torch.bool),
+    )
+
+
 def main(args: Args) -> None:
     """Train."""
     torch.set_num_threads(args.threads)
@@ -86,6 +110,8 @@ def main(args: Args) -> None:
     trainer = Trainer(agent, Environments(training, evaluation), args.training, args.run)
     if args.resume:
         trainer.resume()
+    elif args.transitions is not None:
+        trainer.replay.add_many(recorded(args.transitions, environment))
     try:
         summary = trainer.run()
     except KeyboardInterrupt:

@@ -41,7 +41,8 @@ class Only(NamedTuple):
 
 ONLY = (
     Only(tuple(f'{name.replace(".", "/")}.py' for name in BASE), BASE),
-    Only(('perl_core/observation.py', 'perl_core/action.py', 'perl_core/resolved_rate.py'), BASE),
+    Only(('perl_core/observation.py', 'perl_core/action.py', 'perl_core/resolved_rate.py',
+          'perl_core/transitions.py'), BASE),
     Only(('perl_core/tabular/*',), TABULAR),
     Only(('perl_core/symmetry/*',), SYMMETRY),
     Only(('perl_core/layers/*',), LAYERS),

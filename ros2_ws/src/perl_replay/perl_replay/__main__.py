@@ -1,15 +1,22 @@
 """``python -m perl_replay evaluate BAG``: judge recorded runs, from their bags alone."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 import sys
+from typing import Any
 
-from perl_core.errors import PerlError
+from perl_core.bundle.runtime import Policy
+from perl_core.contract import Contract
+from perl_core.errors import BagError, PerlError
 from perl_safety.limits import DEFAULT_LIMITS_FILE
 
-from perl_replay.evaluation import EvaluationOptions, evaluate_bag
-from perl_replay.report import print_report
+from perl_replay.comparison import compare_bags
+from perl_replay.evaluation import Evaluation, EvaluationOptions, evaluate_bag
+from perl_replay.export import export_transitions
+from perl_replay.many import summarise_bags
+from perl_replay.report import print_comparison, print_many, print_report
 from perl_replay.tables import write_csv
 
 _EVALUATE = """\
@@ -17,6 +24,10 @@ Print what a bag says about a run: goals, errors, time to reach, branches, gate,
 control loop, safety events; run the policy and the safety filter again on what was recorded.
 Neither ROS nor the robot is needed. The last line of the output is one JSON object with the same
 figures.
+"""
+_COMPARE = """\
+Print how B differs from A on the goals that both were asked for: each figure with the mean
+difference, its 95 % interval and the p-value of a paired test. The last line is one JSON object.
 """
 _EXIT_CODES = """\
 exit status: 0 all goals were reached and nothing stopped; 1 a goal failed or something stopped;
@@ -46,9 +57,33 @@ def _parser() -> argparse.ArgumentParser:
         'evaluate', help='figures of one bag, or over many', description=_EVALUATE,
         epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    evaluate.add_argument('bag', type=Path, metavar='BAG', help='folder of a bag, or .mcap file')
+    evaluate.add_argument(
+        'bags', type=Path, nargs='+', metavar='BAG', help='folder of a bag, or .mcap file'
+    )
     _add_options(evaluate)
+    evaluate.add_argument('--json', type=Path, metavar='FILE', help='write the JSON here too')
+    evaluate.add_argument('--csv', type=Path, metavar='FILE', help='write one row a goal here')
     evaluate.set_defaults(run=_evaluate)
+    compare = commands.add_parser(
+        'compare', help='how B differs from A on the same goals', description=_COMPARE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    compare.add_argument('a', type=Path, metavar='A', help='a bag')
+    compare.add_argument('b', type=Path, metavar='B', help='another with the same goals')
+    compare.add_argument('--json', type=Path, metavar='FILE', help='write the JSON here too')
+    _add_options(compare)
+    compare.set_defaults(run=_compare)
+    export = commands.add_parser(
+        'export', help='transitions for training',
+        description='Write what the policy saw, said and came to see next, for sim/train.py '
+        '--transitions FILE.',
+    )
+    export.add_argument('bags', type=Path, nargs='+', metavar='BAG')
+    export.add_argument('--out', type=Path, metavar='FILE', required=True, help='.safetensors')
+    export.add_argument('--bundle', type=Path, metavar='FOLDER', help='the recorded policy, for '
+                        'its contract (default: the contract of this version)')
+    export.add_argument('--partial', action='store_true', help='also of damaged bags')
+    export.set_defaults(run=_export)
     return parser
 
 
@@ -65,8 +100,6 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         '--partial', action='store_true', help='evaluate what can be, of a bag that is damaged'
     )
-    command.add_argument('--json', type=Path, metavar='FILE', help='write the JSON here too')
-    command.add_argument('--csv', type=Path, metavar='FILE', help='write one row a goal here')
 
 
 def _options(arguments: argparse.Namespace) -> EvaluationOptions:
@@ -78,18 +111,77 @@ def _options(arguments: argparse.Namespace) -> EvaluationOptions:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     """Evaluate and print; return the exit status."""
-    evaluation = evaluate_bag(arguments.bag, _options(arguments))
-    print_report(evaluation)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(evaluation.to_dict(), indent=2) + '\n', 'utf-8')
+    evaluations, refused = _evaluate_all(arguments)
+    for evaluation in evaluations:
+        print_report(evaluation)
+    if len(evaluations) == 1:
+        figures = evaluations[0].to_dict()
+    else:
+        many = summarise_bags(evaluations)
+        print_many(many)
+        bags = [evaluation.to_dict() for evaluation in evaluations]
+        figures = {**many.to_dict(), 'evaluations': bags}
+    _write_json(arguments.json, figures)
     if arguments.csv is not None:
-        write_csv(arguments.csv, [evaluation])
-    wrong = [evaluation.damage] if evaluation.damage else []
-    for sentence in (*wrong, *evaluation.objections):
-        sys.stderr.write(f'perl_replay: {sentence}\n')
-    if wrong or evaluation.objections:
+        write_csv(arguments.csv, evaluations)
+    if _tell_damage(evaluations) or refused:
         return 2
-    return 0 if evaluation.ok else 1
+    return 0 if all(evaluation.ok for evaluation in evaluations) else 1
+
+
+def _evaluate_all(arguments: argparse.Namespace) -> tuple[list[Evaluation], bool]:
+    """Return the evaluations, and whether a bag was refused while others were evaluated.
+
+    Raises:
+        BagError: a bag cannot be evaluated, and no part was asked for or it is the only one.
+    """
+    evaluations, refusal = [], None
+    for bag in arguments.bags:
+        try:
+            evaluations.append(evaluate_bag(bag, _options(arguments)))
+        except BagError as error:
+            if not arguments.partial:
+                raise
+            refusal = error
+            sys.stderr.write(f'perl_replay: {error}\n')
+    if refusal is not None and not evaluations:
+        sys.exit(2)
+    return evaluations, refusal is not None
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    """Compare and print; return the exit status."""
+    evaluations = [evaluate_bag(bag, _options(arguments)) for bag in (arguments.a, arguments.b)]
+    comparison = compare_bags(*evaluations)
+    print_comparison(comparison)
+    _write_json(arguments.json, comparison.to_dict())
+    return 2 if _tell_damage(evaluations) else 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    """Export and print; return the exit status."""
+    contract = Policy.load(arguments.bundle).contract if arguments.bundle else Contract()
+    figures = export_transitions(arguments.bags, arguments.out, contract, arguments.partial)
+    sys.stdout.write(json.dumps(dataclasses.asdict(figures)) + '\n')
+    return 0
+
+
+def _write_json(file: Path | None, figures: dict[str, Any]) -> None:
+    if file is not None:
+        file.write_text(json.dumps(figures, indent=2) + '\n', 'utf-8')
+
+
+def _tell_damage(evaluations: list[Evaluation]) -> bool:
+    """Write what was passed over in each bag; return whether anything was."""
+    wrong = [
+        sentence
+        for evaluation in evaluations
+        for sentence in (evaluation.damage, *evaluation.objections)
+        if sentence
+    ]
+    for sentence in wrong:
+        sys.stderr.write(f'perl_replay: {sentence}\n')
+    return bool(wrong)
 
 
 if __name__ == '__main__':

@@ -275,7 +275,8 @@ class Bag:
             self._store.register(get_types_from_msg(schema.data.decode(), type_name))
         except (TypesysError, UnicodeDecodeError) as error:
             raise BagError(
-                f'{self.path}: the definition of {type_name} cannot be understood: {error}'
+                f'{self.path}: the definition of {type_name} cannot be understood: '
+                f'{" ".join(str(error).split())}'
             ) from error
         self._registered.add(type_name)
 

@@ -45,12 +45,17 @@ def copy_bag(source: Path, folder: Path, cut: Cut) -> BagSize:
     stamped = {name for name in names if bag.has_header(name)}
     first_ns = bag.start_ns + round(cut.begin_s * 1e9)
     last_ns = min(bag.end_ns, bag.start_ns + round(min(cut.end_s, 1e6) * 1e9))
+    flushed_ns = first_ns
     for turn in range(cut.times):
         shift_ns = turn * (last_ns - first_ns + _SECOND_NS)
         for name, received_ns, data in bag.raw_messages(names):
             if first_ns <= received_ns <= last_ns:
                 moved = _moved(data, shift_ns) if name in stamped and shift_ns else data
                 writer.write(name, moved, received_ns + shift_ns, received_ns + shift_ns)
+                # In chunks as the recorder writes them.
+                if received_ns + shift_ns - flushed_ns > _SECOND_NS:
+                    writer.flush()
+                    flushed_ns = received_ns + shift_ns
     return writer.close()
 
 

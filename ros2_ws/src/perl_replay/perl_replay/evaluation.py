@@ -99,7 +99,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; figures that are not finite become None."""
-        return {'ok': self.ok, **_plain(dataclasses.asdict(self))}
+        return {'ok': self.ok, **plain(dataclasses.asdict(self))}
 
 
 def evaluate_bag(
@@ -212,12 +212,12 @@ def _problems(
     return problems
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return JSON types, None for what JSON cannot say."""
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

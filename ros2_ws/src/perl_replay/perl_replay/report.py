@@ -9,9 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from perl_replay.comparison import Comparison
 from perl_replay.distribution import Tail
 from perl_replay.evaluation import Evaluation
 from perl_replay.goals import GoalFigures, named_goals
+from perl_replay.many import ManyFigures
+from perl_replay.replay_tables import replay_table
 
 _WIDTH = 110
 """Columns where there is no terminal to ask."""
@@ -31,13 +34,65 @@ def print_report(evaluation: Evaluation, stream: TextIO | None = None) -> None:
     console.print(_summary_table(evaluation))
     console.print(Text(_loop_line(evaluation)))
     console.print(_timing_table(evaluation))
+    console.print(replay_table(evaluation))
     for event in evaluation.safety.events:
         reasons = ', '.join(event.reasons)
         console.print(Text(f'{event.time_s:8.2f} s  {event.source}: {event.event} {reasons}'))
+    for note in evaluation.notes:
+        console.print(Text(f'Note: {note}'))
     for problem in evaluation.problems:
         console.print(Text(f'PROBLEM: {problem}', style='bold red'))
     output.write(json.dumps(evaluation.to_dict()) + '\n')
     output.flush()
+
+
+def print_many(many: ManyFigures, stream: TextIO | None = None) -> None:
+    """Write the figures over many bags, and last one line of JSON."""
+    output: TextIO = sys.stdout if stream is None else stream
+    console = Console(file=output, width=None if output.isatty() else _WIDTH, highlight=False)
+    table = Table(title=f'{len(many.bags)} bags, {many.duration_s:.0f} s')
+    for heading in ('figure', 'goals', 'mean', '95 % interval'):
+        table.add_column(heading, justify='left' if heading == 'figure' else 'right')
+    for name, interval in (('success', many.success), *many.figures.items()):
+        ends = f'{_short(interval.low)} to {_short(interval.high)}'
+        table.add_row(name, str(interval.count), _short(interval.mean), ends)
+    console.print(table)
+    for problem in many.problems:
+        console.print(Text(f'PROBLEM: {problem}', style='bold red'))
+    output.write(json.dumps(many.to_dict()) + '\n')
+    output.flush()
+
+
+def print_comparison(comparison: Comparison, stream: TextIO | None = None) -> None:
+    """Write how B differs from A, and last one line of JSON."""
+    output: TextIO = sys.stdout if stream is None else stream
+    console = Console(file=output, width=None if output.isatty() else _WIDTH, highlight=False)
+    console.print(Text(f'A: {comparison.bag_a}\nB: {comparison.bag_b}'))
+    console.print(Text(
+        f'{comparison.pairs} goals in both, {comparison.only_a} in A only, '
+        f'{comparison.only_b} in B only'
+    ))
+    table = Table()
+    for heading in ('figure', 'pairs', 'A', 'B', 'B - A', '95 % interval', 'p'):
+        table.add_column(heading, justify='left' if heading == 'figure' else 'right')
+    a, b = comparison.success_a.mean, comparison.success_b.mean
+    table.add_row('success', str(comparison.pairs), _short(a), _short(b), _short(b - a), '',
+                  _short(comparison.success_p_value))
+    for name, figure in comparison.figures.items():
+        apart = figure.difference
+        table.add_row(
+            name, str(figure.pairs), _short(figure.mean_a), _short(figure.mean_b),
+            _short(apart.mean), f'{_short(apart.low)} to {_short(apart.high)}',
+            _short(figure.p_value),
+        )
+    console.print(table)
+    output.write(json.dumps(comparison.to_dict()) + '\n')
+    output.flush()
+
+
+def _short(value: float) -> str:
+    """Return a number with four digits, or a dash."""
+    return f'{value:.4g}' if math.isfinite(value) else '-'
 
 
 def _goal_table(evaluation: Evaluation) -> Table:
