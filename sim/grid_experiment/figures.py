@@ -155,7 +155,8 @@ def _line(axis: Axes, agent: str, values: Mapping[str, np.ndarray]) -> None:
         return
     found = np.array(intervals(list(values.values())))
     # A little apart, so that bars that agree do not hide each other.
-    counts = np.array([_count(name) for name in values]) + 0.25 * (MAIN.index(agent) - 3.0)
+    shift = 0.25 * (MAIN.index(agent) - len(MAIN) / 2)
+    counts = np.array([_count(name) for name in values]) + shift
     ends = np.abs(found[:, 1:].T - found[:, 0])
     axis.errorbar(
         counts, found[:, 0], ends, color=colour(agent), label=agent, marker='o', ms=3.5, lw=1.4,

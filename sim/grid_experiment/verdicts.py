@@ -7,7 +7,7 @@ from grid_experiment.curves import Curve, Interval, differences, final, interqua
 from grid_experiment.plan import VARIANTS
 
 Curves = Mapping[tuple[str, str], Curve]
-CLAIMANTS = ('pe', 'pe-paper')
+CLAIMANTS = ('pe', 'pe-residual', 'pe-paper')
 """Forms of PE-DQN, of which arXiv 2512.00915 says that it is best everywhere."""
 BASELINES = ('dqn', 'equivariant', 'residual', 'relaxed', 'augmented')
 _COUNTED = tuple(name for name in VARIANTS if name.startswith('obstacles-'))

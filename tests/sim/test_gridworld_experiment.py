@@ -364,3 +364,12 @@ def test_raw_figures_that_do_not_fit_are_refused(tmp_path):
     path.write_text('\n'.join(path.read_text().splitlines()[:-1]) + '\n')
     with pytest.raises(ConfigError, match=r'must hold 7 evaluations of 2 seeds.*it holds 13 rows'):
         read_curves(tmp_path)
+
+
+def test_the_table_in_the_repository_is_of_the_raw_figures_beside_it():
+    folder = ROOT / 'results' / 'gridworld'
+    found = [(one.variant, one.agent, one.digest, one.git)
+             for one in read_curves(folder / 'raw').values()]  # fmt: skip
+    shown = rows_of(folder / 'table.csv')
+    assert [(r['variant'], r['agent'], r['config'], r['git']) for r in shown] == found
+    assert not any(git.endswith('+changes') for *_, git in found)
