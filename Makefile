@@ -48,7 +48,7 @@ bench-layers: setup  ## Time every kind of network against a plain MLP; run it a
 	$(PY) sim/benchmark_layers.py $(ARGUMENTS)
 
 bench-replay: setup  ## Measure speed and memory of judging a recording; BAG=... for one of yours
-	$(PY) -m perl_replay.bench '$(or $(BAG),tests/bags/reach/reach_0.mcap)'
+	$(PY) -m perl_replay.bench '$(or $(BAG),tests/bags/reach)'
 
 bench-emulator: setup  ## Measure the emulated controller in real time; run it alone
 	$(PY) -m perl_sim.ur_controller.bench $(ARGUMENTS)

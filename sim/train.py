@@ -12,7 +12,7 @@ import gymnasium
 from perl_core.agents.pe_sac import PESAC, PESACConfig
 from perl_core.checkpoint import read_config, require_same_config
 from perl_core.errors import ConfigError, PerlError
-from perl_core.observation import ReachErrors, reach_errors
+from perl_core.observation import reach_errors
 from perl_core.replay import Batch
 from perl_core.training import Environments, Trainer, TrainingConfig
 from perl_core.transitions import read_transitions
@@ -83,10 +83,9 @@ def prepare(args: Args, config: dict[str, Any]) -> None:
 def recorded(path: Path, environment: UR5eReachConfig) -> Batch:
     """Return the transitions of a file, paid by the reward of this environment."""
     rows = read_transitions(path, environment.contract)
-    errors = reach_errors(rows.next_observation.astype(float))
     rewards = [
-        environment.reward(ReachErrors(*pair), action, collision=False)
-        for pair, action in zip(zip(*errors, strict=True), rows.action, strict=True)
+        environment.reward(reach_errors(following), action, collision=False)
+        for following, action in zip(rows.next_observation, rows.action, strict=True)
     ]
     return Batch(
         torch.from_numpy(rows.observation),

@@ -190,10 +190,7 @@ class Policy:
         gate = float(self._gate.output[0])
         # A gate that is not a number chooses a branch here, and is refused below.
         branch = BRANCH_STANDARD if gate > GATE_THRESHOLD else BRANCH_EQUIVARIANT
-        actor = self._branches[branch]
-        actor.input[0] = observation[: actor.input.shape[1]]
-        actor.run()
-        action = actor.output[0].copy()
+        action = self.act_with(branch, observation)
         if not (np.isfinite(gate) and np.isfinite(action).all()):
             raise PolicyError(
                 f'the policy says gate {gate}, action {action.tolist()}; both must be finite. '
@@ -201,6 +198,22 @@ class Policy:
             )
         return PolicyOutput(action, gate, branch)
 
+
+    def act_with(self, branch: int, observation: np.ndarray) -> np.ndarray:
+        """Return the action of one branch, whatever the gate says, unchecked.
+
+        Args:
+            branch: BRANCH_EQUIVARIANT or BRANCH_STANDARD.
+            observation: float32, shape (OBSERVATION_SIZE,).
+        """
+        actor = self._branches[branch]
+        actor.input[0] = observation[: actor.input.shape[1]]
+        actor.run()
+        return actor.output[0].copy()
+
+    def gate_batch(self, observations: np.ndarray) -> np.ndarray:
+        """Return the gate for many observations at once, shape (batch,); see ``act_batch``."""
+        return self._gate.run_batch(observations).reshape(-1)
 
     def act_batch(self, observations: np.ndarray) -> BatchOutput:
         """Return what gate and both branches say, for many observations at once.
@@ -214,7 +227,7 @@ class Policy:
         equivariant, standard = self._branches
         vectors = np.ascontiguousarray(observations[:, : equivariant.input.shape[1]])
         return BatchOutput(
-            self._gate.run_batch(observations).reshape(-1),
+            self.gate_batch(observations),
             equivariant.run_batch(vectors),
             standard.run_batch(observations),
         )

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from perl_core.errors import BagError
 from perl_replay.comparison import compare_bags
 from perl_replay.evaluation import EvaluationOptions, evaluate_bag
@@ -78,14 +79,12 @@ def test_csv_has_one_row_a_goal(reach, tmp_path):
 def test_another_bundle_is_compared_place_by_place(monkeypatch):
     from perl_core.bundle.runtime import Policy
 
-    act = Policy.act
+    act_with = Policy.act_with
 
-    def other(self, seen):
-        answer = act(self, seen)
-        far = seen[3] > 0.1
-        return answer._replace(action=answer.action * (0.5 if far else 1.0))
+    def other(self, branch, seen):
+        return act_with(self, branch, seen) * np.float32(0.5 if seen[3] > 0.1 else 1.0)
 
-    monkeypatch.setattr(Policy, 'act', other)
+    monkeypatch.setattr(Policy, 'act_with', other)
     figures = evaluate_bag(BAGS / 'reach', EvaluationOptions()).policy_replay
     assert 0 < figures.exact < figures.states
     assert figures.linear_difference_max_m_s <= 0.25
@@ -98,7 +97,31 @@ def test_another_bundle_is_compared_place_by_place(monkeypatch):
 def test_a_policy_that_does_not_say_it_again_is_a_problem(monkeypatch):
     from perl_core.bundle.runtime import Policy
 
+    gate_batch = Policy.gate_batch
+    monkeypatch.setattr(Policy, 'gate_batch', lambda self, seen: 1.0 - gate_batch(self, seen))
     act = Policy.act
     monkeypatch.setattr(Policy, 'act', lambda self, seen: act(self, seen)._replace(branch=1))
     evaluation = evaluate_bag(BAGS / 'reach')
     assert any('does not say again what it said' in problem for problem in evaluation.problems)
+
+
+def test_the_commands_end_with_json(tmp_path):
+    import subprocess
+    import sys
+
+    def run(*arguments):
+        command = [sys.executable, '-m', 'perl_replay', *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    result = run('compare', BAGS / 'reach', BAGS / 'reach', '--json', tmp_path / 'c.json')
+    assert (result.returncode, result.stderr) == (0, '')
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last == json.loads((tmp_path / 'c.json').read_text())
+    assert last['pairs'] == 3
+    result = run('compare', BAGS / 'reach', BAGS / 'stop')
+    assert (result.returncode, result.stdout) == (2, '')
+    assert 'no goal in common' in result.stderr
+    result = run('export', BAGS / 'reach', '--out', tmp_path / 'rows.safetensors')
+    assert (result.returncode, json.loads(result.stdout)['goals']) == (0, 3)
+    result = run('export', BAGS / 'none', '--out', tmp_path / 'rows.safetensors')
+    assert (result.returncode, result.stdout) == (2, '')

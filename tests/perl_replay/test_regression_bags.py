@@ -73,13 +73,11 @@ def test_a_changed_observation_is_named(tmp_path, monkeypatch):
 def test_a_changed_policy_is_named(tmp_path, monkeypatch):
     from perl_core.bundle.runtime import Policy
 
-    act = Policy.act
-
-    def changed(self, seen):
-        answer = act(self, seen)
-        return answer._replace(action=answer.action + np.float32(0.01))
-
-    monkeypatch.setattr(Policy, 'act', changed)
+    act_with = Policy.act_with
+    monkeypatch.setattr(
+        Policy, 'act_with',
+        lambda self, branch, seen: act_with(self, branch, seen) + np.float32(0.01),
+    )
     came = moved(evaluate('reach', tmp_path), EXPECTED['reach'])
     assert [text.split()[0] for text in came] == ['policy_replay.action_difference_max']
 

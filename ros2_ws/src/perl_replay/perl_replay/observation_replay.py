@@ -10,7 +10,7 @@ from perl_core.rotation import rotation_from_quaternion
 
 from perl_replay.episodes import Episode
 
-_EVERY = 10
+_EVERY = 20
 """One of so many policy periods is built again: a change of the function shows in all of them."""
 _AT = slice_bounds(OBSERVATION)
 _ROUNDING = 1e-4

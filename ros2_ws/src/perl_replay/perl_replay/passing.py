@@ -36,8 +36,8 @@ def surely_pass(
     commands: Commands, limits: SafetyLimits, kinematics: Kinematics, period_s: float
 ) -> np.ndarray:
     """Return of each command whether no rule of the filter can object, bool, shape (n,)."""
-    finite = np.isfinite(np.concatenate(commands[:4], axis=1)).all(axis=1)
-    sure = finite & commands.normal
+    finite = np.asarray(np.isfinite(np.concatenate(commands[:4], axis=1)).all(axis=1))
+    sure = np.asarray(finite & commands.normal)
     asked, measured, before, last = (
         np.where(finite[:, None], rows, 0.0) for rows in commands[:4]
     )
@@ -52,7 +52,7 @@ def surely_pass(
     sure &= ((wish >= -down * room) & (wish <= up * room)).all(axis=1)
     speed = np.einsum('nij,nj->ni', tool_arrays(kinematics, before).jacobian[:, :3], wish)
     sure &= np.linalg.norm(speed, axis=1) <= limits.max_tool_speed_m_s * room
-    return sure & _rests_inside(before, wish, limits, kinematics, period_s)
+    return np.logical_and(sure, _rests_inside(before, wish, limits, kinematics, period_s))
 
 
 def _within(values: np.ndarray, limit: float) -> np.ndarray:
@@ -75,4 +75,5 @@ def _rests_inside(
     tool = tool_arrays(kinematics, rest).position_m
     away = np.linalg.norm(tool - limits.workspace_centre_base_m, axis=1)
     inside = away <= limits.workspace_radius_m - _MARGIN
-    return inside & (tool[:, 2] >= limits.min_tool_height_base_m + _MARGIN)
+    above = tool[:, 2] >= limits.min_tool_height_base_m + _MARGIN
+    return np.logical_and(inside, above)

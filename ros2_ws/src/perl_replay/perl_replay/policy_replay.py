@@ -4,7 +4,13 @@ from collections.abc import Sequence
 import dataclasses
 
 import numpy as np
-from perl_core.bundle.runtime import TEST_VECTOR_TOLERANCE, Policy
+from perl_core.bundle.runtime import (
+    BRANCH_EQUIVARIANT,
+    BRANCH_STANDARD,
+    GATE_THRESHOLD,
+    TEST_VECTOR_TOLERANCE,
+    Policy,
+)
 from perl_core.contract import Contract
 
 from perl_replay.episodes import Episode
@@ -88,18 +94,32 @@ class PolicyReplay:
         """Run the policy on every state of an episode."""
         if not len(episode.stamp_ns):
             return
-        act = self.policy.act
-        answers = [act(observation) for observation in episode.observation]
-        action = np.array([answer.action for answer in answers])
-        gate = np.array([answer.gate for answer in answers], dtype=np.float32)
-        branch = np.array([answer.branch for answer in answers])
+        action, gate, branch = self._answers(episode)
         recorded = episode.policy
         exact = (gate == recorded.gate) & (branch == recorded.branch)
         exact &= (action == recorded.action).all(axis=1)
-        self._states += len(answers)
+        self._states += len(gate)
         self._exact += int(exact.sum())
         if not exact.all():
             self._add_differences(episode, np.flatnonzero(~exact), gate, branch, action)
+
+    def _answers(self, episode: Episode) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return action, gate and branch of every state.
+
+        A gate that comes out of a batch bit for bit as it was recorded need not be run alone;
+        actions of a batch are rounded otherwise, so the branch is.
+        """
+        recorded, observation = episode.policy, episode.observation
+        gate = self.policy.gate_batch(observation)
+        branch = np.where(gate > GATE_THRESHOLD, BRANCH_STANDARD, BRANCH_EQUIVARIANT)
+        action = np.empty_like(recorded.action)
+        same = (gate == recorded.gate) & (branch == recorded.branch)
+        for row, certain in enumerate(same.tolist()):
+            if certain:
+                action[row] = self.policy.act_with(int(branch[row]), observation[row])
+            else:
+                action[row], gate[row], branch[row] = self.policy.act(observation[row])
+        return action, gate, branch
 
     def _add_differences(
         self,
