@@ -38,12 +38,26 @@ class Stored(NamedTuple):
     """CDR."""
 
 
+class _Reader(StreamReader):
+    """Passes over the indexes of chunks, whose every entry mcap would parse.
+
+    They are part of the data section's checksum all the same. Where mcap no longer asks here,
+    reading is slower and nothing else.
+    """
+
+    def _read_record(self, opcode: int, length: int) -> McapRecord | None:
+        if opcode == Opcode.MESSAGE_INDEX:
+            self._stream.read(length)
+            return None
+        return super()._read_record(opcode, length)
+
+
 def read_records(stream: BinaryIO) -> Iterator[McapRecord | Stored]:
     """Yield the records of a file from the front, those inside chunks too.
 
     Raises one of DAMAGE where the bytes are not what they should be.
     """
-    reader = StreamReader(
+    reader = _Reader(
         stream, emit_chunks=True, validate_crcs=True, record_size_limit=_LARGEST_RECORD_BYTES
     )
     for record in reader.records:
