@@ -105,6 +105,25 @@ def test_not_a_number(start_run, goal_type):
     json.dumps(part.to_dict(), allow_nan=False)
 
 
+def test_a_gate_that_is_not_a_number(start_run):
+    run = start_run()
+    run.policy([9] * 16, 0.1, 0.1, 0, np.nan)
+    refused(run.close(), 'policy state that is not finite')
+
+
+def test_joints_of_another_robot(start_run, goal_type):
+    from sensor_msgs.msg import JointState
+
+    run = start_run()
+    run.controller(3)
+    run.pursue(goal_type())
+    run.put('/joint_states', JointState(
+        position=[0.0] * 7, velocity=[0.0] * 7, effort=[0.0] * 7
+    ))
+    part = refused(run.close(), 'joint states of another robot: 7 positions')
+    assert part.summary.reached == 1
+
+
 def test_two_robots(start_run, goal_type):
     run = start_run()
     run.controller(3)

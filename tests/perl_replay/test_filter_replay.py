@@ -10,9 +10,11 @@ from perl_core.kinematics import Kinematics
 from perl_core.robot_state import RobotState
 from perl_replay.arm_arrays import rotation_vectors, tool_arrays
 from perl_replay.filter_replay import FilterReplay, FilterRun
+from perl_replay.monitor_replay import MonitorReplay
 from perl_replay.passing import Commands, surely_pass
 from perl_safety.filter import SafetyFilter
 from perl_safety.limits import load_limits
+from perl_safety.monitor import Monitor
 from perl_safety.severity import Severity
 import pytest
 
@@ -113,3 +115,37 @@ def test_old_states_count_while_the_arm_may_move():
     ))
     made.add_timing(timing)
     assert (made.figures().stale_ticks, made.figures().stale_stop_ticks) == (2, 1)
+
+
+def watched(position, velocity, *, state=3, safety_bits=1):
+    made = MonitorReplay(LIMITS.monitor, KINEMATICS, 0)
+    made.add_controller(SimpleNamespace(
+        state=state, robot_mode=7, safety_mode=1, safety_status_bits=safety_bits, runtime_state=1
+    ))
+    for row, (at, speed) in enumerate(zip(position, velocity, strict=True)):
+        made.add_joints(SimpleNamespace(position=at, velocity=speed), 20_000_000 * row)
+    return made.figures()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.3, 1.0]))
+def test_the_monitor_run_on_many_states_says_what_it_says_to_each(seed, spread):
+    rng = np.random.default_rng(seed)
+    position = HOME + spread * rng.normal(size=(20, 6))
+    velocity = spread * 2.0 * rng.normal(size=(20, 6))
+    expected = 0
+    for at, speed in zip(position, velocity, strict=True):
+        state = RobotState(0.0, 0, at, speed, 7, 1, 1, 1, 1.0)
+        expected += bool(Monitor(LIMITS.monitor, KINEMATICS).check(state, 0))
+    assert watched(position, velocity).violating == expected
+
+
+def test_a_run_of_states_outside_a_limit_is_one_stop():
+    velocity = np.zeros((6, 6))
+    velocity[2:4, 5] = velocity[5, 5] = 3.0
+    figures = watched([HOME] * 6, velocity)
+    assert (figures.states, figures.violating, figures.event_count) == (6, 3, 2)
+    assert figures.reasons == {'joint_speed:wrist_3_joint': 3}
+    assert figures.events[0].time_s == 0.04
+    assert watched([HOME] * 6, velocity, state=1).states == 0
+    assert watched([HOME] * 3, np.full((3, 6), np.nan)).reasons == {'finite': 3}
+    assert watched([HOME] * 2, np.zeros((2, 6)), safety_bits=0b101).event_count == 1

@@ -91,7 +91,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument('--bundle', type=Path, metavar='OTHER', help='run this policy instead')
     command.add_argument(
         '--limits', type=Path, metavar='FILE', default=DEFAULT_LIMITS_FILE,
-        help='run the safety filter with these limits (default: those that are shipped)',
+        help='run filter and monitor with these limits (default: those that are shipped)',
     )
     command.add_argument(
         '--thorough', action='store_true',

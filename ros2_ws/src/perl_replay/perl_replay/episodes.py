@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,11 +145,12 @@ class EpisodeCollector:
                 f'the bag was recorded for another contract: observation and action have {sizes} '
                 f'entries there, expected {(OBSERVATION_SIZE, ACTION_SIZE)}',
             )
-        elif not (np.isfinite(state.observation).all() and np.isfinite(state.action).all()):
+        elif not _is_finite(state):
             self._objections.raise_(
                 'finite',
                 f'the bag holds a policy state that is not finite (tick {state.tick}): '
-                f'observation {state.observation.tolist()}, action {state.action.tolist()}',
+                f'observation {state.observation.tolist()}, action {state.action.tolist()}, '
+                f'gate {state.gate}',
             )
         else:
             self._goal(state).states.append(state)
@@ -218,6 +220,12 @@ def _episode(goal_id: str, goal: _Pending) -> Episode:
         gate=np.array([s.gate for s in acting], dtype=float),
         branch=np.array([s.branch for s in acting], dtype=np.int64),
     )
+
+
+def _is_finite(state: Any) -> bool:
+    """Return whether what the policy saw and said is made of numbers."""
+    finite = np.isfinite(state.observation).all() and np.isfinite(state.action).all()
+    return bool(finite) and math.isfinite(state.gate)
 
 
 def _rows(values: list[np.ndarray], size: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from perl_replay.bag import Bag
 from perl_replay.filter_replay import FilterReplayFigures, FilterRun
 from perl_replay.goals import GoalFigures, GoalSummary, named_goals, summarise_goals
 from perl_replay.latency import LatencyFigures
+from perl_replay.monitor_replay import MonitorReplayFigures
 from perl_replay.needed import NEEDED
 from perl_replay.objections import Objections
 from perl_replay.observation_replay import ObservationReplayFigures
@@ -37,7 +38,7 @@ class EvaluationOptions:
     bundle: Path | None = None
     """Run this policy; None for the one that was recorded, if it is at hand."""
     limits: Path = DEFAULT_LIMITS_FILE
-    """Run the safety filter with the limits of this file."""
+    """Run the safety filter and the monitor with the limits of this file."""
     thorough: bool = False
     """Run the filter on every command, also on those that today's rules surely pass: ten times as
     slow, and the way to find out whether the filter has changed."""
@@ -85,6 +86,8 @@ class Evaluation:
     """Equivariance errors of that policy along the path."""
     filter_replay: FilterReplayFigures
     """What the safety filter does with the recorded commands."""
+    monitor_replay: MonitorReplayFigures
+    """What the monitor says to the measured states."""
     objections: tuple[str, ...]
     """What is wrong with the bag, and was passed over because a part was asked for."""
     notes: tuple[str, ...]
@@ -178,6 +181,7 @@ def _evaluation(
         observation_replay=reading.observations.figures(),
         symmetry=reading.symmetry.figures() if reading.symmetry is not None else None,
         filter_replay=reading.filter.figures(),
+        monitor_replay=reading.monitor.figures(),
         objections=objections,
         notes=(*reading.notes, *reading.observations.notes()),
         problems=(*objections, *problems, *replay_problems([policy] if policy else [])),

@@ -13,15 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
-from perl_core.robot_state import RobotState
+from perl_core.robot_state import (
+    ROBOT_MODE_RUNNING,
+    RUNTIME_PLAYING,
+    SAFETY_MODE_NORMAL,
+    RobotState,
+)
 from perl_safety.filter import SafetyFilter
 from perl_safety.limits import SafetyLimits
 from perl_safety.severity import Severity
 
 from perl_replay.passing import Commands, surely_pass
 
-_MOVING_ALLOWED = (2, 3, 4)
+MOVING_ALLOWED = (2, 3, 4)
 """ControllerState ARMED, MOVING and STOPPING: only then what is sent is what was asked."""
+_NORMAL = (ROBOT_MODE_RUNNING, SAFETY_MODE_NORMAL, 1)
+"""Robot mode, safety mode, and the safety bit 'normal' alone."""
 _BATCH = 256
 _MOST_EVENTS = 100
 """Would-be stops and limits that are listed; all are counted."""
@@ -49,6 +56,14 @@ class Situation(NamedTuple):
     """As the robot reports it."""
     runtime_state: int
     """As the robot reports it."""
+
+    @classmethod
+    def of(cls, state: Any) -> 'Situation':
+        """Return the situation in a ControllerState."""
+        return cls(
+            state.state, state.robot_mode, state.safety_mode, state.safety_status_bits,
+            state.runtime_state,
+        )
 
 
 class _Row(NamedTuple):
@@ -137,14 +152,11 @@ class FilterReplay:
 
     def add_controller(self, state: Any) -> None:
         """Take a ControllerState."""
-        self._situation = Situation(
-            state.state, state.robot_mode, state.safety_mode, state.safety_status_bits,
-            state.runtime_state,
-        )
+        self._situation = Situation.of(state)
 
     def add_timing(self, timing: Any) -> None:
         """Take a LoopTiming."""
-        if self._situation is not None and self._situation.state in _MOVING_ALLOWED:
+        if self._situation is not None and self._situation.state in MOVING_ALLOWED:
             age_s = timing.state_age_us * 1e-6
             self._stale += int((age_s > self._limits.state_hold_age_s).sum())
             self._stale_stop += int((age_s > self._limits.state_stop_age_s).sum())
@@ -152,7 +164,7 @@ class FilterReplay:
     def add_command(self, command: Any, stamp_ns: int) -> None:
         """Take a JointCommand."""
         situation = self._situation
-        moving = situation is not None and situation.state in _MOVING_ALLOWED
+        moving = situation is not None and situation.state in MOVING_ALLOWED
         if command.tick != self._next_tick or not moving:
             self._history.clear()
         self._next_tick = command.tick + self._substeps
@@ -201,7 +213,7 @@ class FilterReplay:
             return
         commands = Commands(
             *(np.array([row[at] for row in rows]) for at in (3, 4, 5, 6)),
-            normal=np.array([_is_normal(row.situation) for row in rows]),
+            normal=np.array([is_normal(row.situation) for row in rows]),
         )
         if self._thorough:
             passes = np.zeros(len(rows), dtype=bool)
@@ -235,6 +247,13 @@ class FilterReplay:
         self._last = (severity, reasons)
 
 
-def _is_normal(situation: Situation) -> bool:
-    """Return whether nothing in the robot's own report can stop the arm."""
-    return situation[1:] == (7, 1, 1, 2)
+def is_normal(situation: Situation, program: bool = True) -> bool:
+    """Return whether nothing in the robot's own report can stop the arm.
+
+    Args:
+        situation: the report.
+        program: the program must run too.
+    """
+    return situation[1:4] == _NORMAL and (
+        situation.runtime_state == RUNTIME_PLAYING or not program
+    )

@@ -52,7 +52,7 @@ def surely_pass(
     sure &= ((wish >= -down * room) & (wish <= up * room)).all(axis=1)
     speed = np.einsum('nij,nj->ni', tool_arrays(kinematics, before).jacobian[:, :3], wish)
     sure &= np.linalg.norm(speed, axis=1) <= limits.max_tool_speed_m_s * room
-    return np.logical_and(sure, _rests_inside(before, wish, limits, kinematics, period_s))
+    return np.asarray(sure & _rests_inside(before, wish, limits, kinematics, period_s))
 
 
 def _within(values: np.ndarray, limit: float) -> np.ndarray:
@@ -76,4 +76,4 @@ def _rests_inside(
     away = np.linalg.norm(tool - limits.workspace_centre_base_m, axis=1)
     inside = away <= limits.workspace_radius_m - _MARGIN
     above = tool[:, 2] >= limits.min_tool_height_base_m + _MARGIN
-    return np.logical_and(inside, above)
+    return np.asarray(inside & above)

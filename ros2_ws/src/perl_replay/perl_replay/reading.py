@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from perl_core.bundle.runtime import Policy
-from perl_core.contract import Contract
+from perl_core.contract import JOINT_NAMES, Contract
 from perl_core.kinematics import Kinematics
 
 from perl_replay.bag import BagMessage
@@ -16,6 +16,7 @@ from perl_replay.episodes import Episode, EpisodeCollector, is_start, stamp_ns
 from perl_replay.filter_replay import FilterReplay, FilterRun
 from perl_replay.goals import GoalFigures, judge_goal
 from perl_replay.latency import Latency, LatencyFigures
+from perl_replay.monitor_replay import MonitorReplay
 from perl_replay.objections import Objections
 from perl_replay.observation_replay import ObservationReplay
 from perl_replay.policy_replay import PolicyReplay, require_comparable
@@ -79,6 +80,7 @@ class Reading:
         self.predictions = Predictions(kinematics, contract)
         self.observations = ObservationReplay(kinematics, contract)
         self.filter = FilterReplay(run, kinematics, contract, source.start_ns)
+        self.monitor = MonitorReplay(run.limits.monitor, kinematics, source.start_ns)
         self.policy: PolicyReplay | None = None
         self.symmetry: SymmetryScore | None = None
         self.notes: list[str] = []
@@ -124,11 +126,11 @@ class Reading:
         self._episodes.add_event(event, message.received_ns)
         goal_id = bytes(event.goal_id).hex()
         if is_start(event):
-            self.filter.goal_id = goal_id
+            self.filter.goal_id = self.monitor.goal_id = goal_id
             self.latency.begin_goal()
         elif self.filter.goal_id == goal_id:
             self._latencies[goal_id] = self.latency.end_goal()
-            self.filter.goal_id = ''
+            self.filter.goal_id = self.monitor.goal_id = ''
 
     def _add_policy_state(self, message: BagMessage, _at_ns: int) -> None:
         self._episodes.add_policy_state(message.data)
@@ -154,6 +156,7 @@ class Reading:
         known.add_controller(state, message.received_ns)
         self._sha256 = self._sha256 or state.bundle_sha256
         self.filter.add_controller(state)
+        self.monitor.add_controller(state)
         self._note_stops(at_ns)
 
     def _add_command(self, message: BagMessage, at_ns: int) -> None:
@@ -161,8 +164,18 @@ class Reading:
         self.latency.add_command(message.data, at_ns)
 
     def _add_joints(self, message: BagMessage, at_ns: int) -> None:
-        self.latency.add_joints(message.data, at_ns)
-        self.stops.add_joints(message.data, at_ns)
+        joints = message.data
+        if (len(joints.position), len(joints.velocity)) != (len(JOINT_NAMES), len(JOINT_NAMES)):
+            self._objections.raise_(
+                'joints',
+                f'{self._source.path} holds joint states of another robot: '
+                f'{len(joints.position)} positions and {len(joints.velocity)} velocities, '
+                f'expected {len(JOINT_NAMES)} of each',
+            )
+            return
+        self.latency.add_joints(joints, at_ns)
+        self.stops.add_joints(joints, at_ns)
+        self.monitor.add_joints(joints, at_ns)
 
     def _add_safety(self, message: BagMessage, at_ns: int) -> None:
         source = 'filter' if message.topic == FILTER_SAFETY else 'monitor'

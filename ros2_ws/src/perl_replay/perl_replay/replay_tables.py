@@ -72,6 +72,15 @@ def _filter(evaluation: Evaluation) -> list[tuple[str, str]]:
         f'filter at {event.time_s:.2f} s',
         f'{event.severity} {", ".join(event.reasons)}',
     ) for event in figures.events[:5]]
+    watched = evaluation.monitor_replay
+    reasons = ', '.join(f'{name} ({count})' for name, count in watched.reasons.items())
+    rows.append((
+        'monitor run again',
+        f'{watched.states} states: {watched.event_count} stops{": " + reasons if reasons else ""}',
+    ))
+    rows += [(
+        f'monitor at {event.time_s:.2f} s', f'STOP {", ".join(event.reasons)}'
+    ) for event in watched.events[:5]]
     rows += [(
         f'stop at {stop.time_s:.2f} s',
         f'{stop.source} {", ".join(stop.reasons)}: at rest after {_short(stop.time_to_rest_s)} s, '
