@@ -5,6 +5,7 @@ own. Speed is recorded time over processor time, so what else runs on the machin
 """
 
 import argparse
+import gc
 import json
 from pathlib import Path
 import resource
@@ -76,6 +77,7 @@ def _in_process(bag: Path) -> dict[str, float]:
 
 
 def _measure(bag: Path) -> dict[str, float]:
+    gc.freeze()  # as the command does
     begin_s = time.process_time()
     duration_s = evaluate_bag(bag).duration_s
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
