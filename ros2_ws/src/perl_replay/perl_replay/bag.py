@@ -20,6 +20,7 @@ from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typest
 
 from perl_replay.bag_records import DAMAGE, Stored, read_records, read_summary
 from perl_replay.objections import Objections
+from perl_replay.steady import Steady
 
 
 class TypeText(NamedTuple):
@@ -132,13 +133,18 @@ class Bag:
         return None
 
     def messages(
-        self, topics: Collection[str], every: Mapping[str, int] | None = None
+        self,
+        topics: Collection[str],
+        every: Mapping[str, int] | None = None,
+        repeated: Collection[str] = (),
     ) -> Iterator[BagMessage]:
         """Yield the messages of some topics in the order of the file.
 
         Args:
             topics: full names; each must be in ``self.topics``.
             every: of these topics, only every n-th message is decoded and yielded.
+            repeated: of these topics, whose messages begin with a header, one that says the same
+                as the one before is yielded as the same object, stamped anew: keep none of them.
 
         Raises:
             BagError: a topic is not in the bag, a message does not fit its definition, or, after
@@ -151,10 +157,16 @@ class Bag:
             self._register(self.topics[topic].type)
         thinning = {name: itertools.cycle(_one_of(count)) for name, count in (every or {}).items()}
         types = {name: self.topics[name].type for name in topics}
+        steady = {name: Steady(b'', None) for name in repeated}
         for name, received_ns, data in self.raw_messages(topics):
             turns = thinning.get(name)
             if turns is None or next(turns):
-                yield BagMessage(name, received_ns, self._deserialise(data, types[name], name))
+                message = steady[name].stamped(data) if name in steady else None
+                if message is None:
+                    message = self._deserialise(data, types[name], name)
+                    if name in steady:
+                        steady[name] = Steady(data, message)
+                yield BagMessage(name, received_ns, message)
 
     def raw_messages(self, topics: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
         """Yield topic, time of receipt and CDR bytes of messages, in the order of the file.

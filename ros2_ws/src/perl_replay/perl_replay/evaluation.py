@@ -24,11 +24,14 @@ from perl_replay.safety_events import SafetyFigures
 from perl_replay.stops import StopFigures
 from perl_replay.symmetry_score import SymmetryFigures
 from perl_replay.timing import TimingFigures
-from perl_replay.topics import JOINT_STATES
+from perl_replay.topics import CONTROLLER_STATE, FILTER_SAFETY, JOINT_STATES, MONITOR_SAFETY
 
 _JOINT_RATE_HZ = 50.0
 """Joint states are read at about this rate, however many were recorded: enough for the delay of a
 motion and for the time to stop, and a tenth of the cost."""
+
+_REPEATED = {CONTROLLER_STATE, FILTER_SAFETY, MONITOR_SAFETY}
+"""States that say the same ten times a second."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,7 +142,7 @@ def evaluate_bag(
     )
     reading = Reading(source, run, options.bundle, objections, observe)
     try:
-        goals = reading.read(bag.messages(usable, _thinned(bag)))
+        goals = reading.read(bag.messages(usable, _thinned(bag), _REPEATED & set(usable)))
     except BagError as error:
         objections.raise_('reading', str(error))
         goals = reading.goals()

@@ -30,7 +30,7 @@ NEEDED = {
     ),
     CONTROLLER_STATE: (
         'perl_msgs/msg/ControllerState',
-        ('state', 'reason', 'robot_ip', 'bundle_sha256', 'robot_mode', 'safety_mode',
+        ('header', 'state', 'reason', 'robot_ip', 'bundle_sha256', 'robot_mode', 'safety_mode',
          'safety_status_bits', 'runtime_state'),
     ),
     COMMAND: (
