@@ -56,7 +56,7 @@ def surely_pass(
 
 
 def _within(values: np.ndarray, limit: float) -> np.ndarray:
-    return (np.abs(values) <= limit).all(axis=1)
+    return np.asarray((np.abs(values) <= limit).all(axis=1))
 
 
 def _rests_inside(
