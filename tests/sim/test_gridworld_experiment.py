@@ -243,7 +243,7 @@ def test_a_run_on_ray_is_the_same_as_here(tmp_path):
 def test_the_scripts_from_scratch_killed_resumed_and_shown(tmp_path):
     raw = tmp_path / 'raw'
     start = command(
-        'gridworld.py', '--output', raw, '--variants', 'obstacles-0', 'obstacles-10',
+        'gridworld.py', '--output', raw, '--variants', 'obstacles-10',
         '--agents', 'equivariant', 'pe', *TINY,
     )  # fmt: skip
     process = subprocess.Popen(
@@ -258,12 +258,10 @@ def test_the_scripts_from_scratch_killed_resumed_and_shown(tmp_path):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert list(raw.glob('*.csv'))
-    assert len(list(raw.glob('*.json'))) < 4 or list(raw.glob('*.checkpoint'))
+    assert len(list(raw.glob('*.json'))) < 2 or list(raw.glob('*.checkpoint'))
     done = subprocess.run(start, capture_output=True, text=True, timeout=150, env=environment())
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count('480/480') == 4
-    again = subprocess.run(start, capture_output=True, text=True, timeout=100, env=environment())
-    assert again.stdout == done.stdout
+    assert done.stdout.count('480/480') == 2
     results = [tmp_path / 'first', tmp_path / 'second']
     for output in results:
         shown = subprocess.run(
