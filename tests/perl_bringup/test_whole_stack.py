@@ -68,6 +68,9 @@ class Stack:
     def speed_rad_s(self):
         return float(np.abs(self.eye.getActualQd()).max())
 
+    def has_nodes(self):
+        return any('__node:=' in command(pid) for pid in descendants(self.process.pid))
+
     def pid_of(self, name):
         if name == 'runner':
             return self.process.pid
@@ -122,6 +125,8 @@ def test_a_second_start_is_refused_and_the_first_stays(
     address = '127.0.4.40'
     start_emulator(address)
     stack = Stack(spawn, address, policy, tmp_path / 'bag')
+    # The one that comes second to the address is refused, whichever was started first.
+    assert wait_until(stack.has_nodes)
     second = spawn('-m', 'perl_bringup', *stack.words, ROS_DOMAIN_ID=DOMAIN)
     _, errors = second.communicate(timeout=30)
     assert second.returncode == 1
