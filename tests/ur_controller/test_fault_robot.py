@@ -141,7 +141,8 @@ def recovers(receive, control, dashboard):
     assert wait_until(lambda: receive.getRobotMode() == 7)
     assert receive.getSafetyStatusBits() == 1
     assert control.reuploadScript()
-    assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
+    # Asked of the control client: what the other one's stream says may be news to it.
+    assert wait_until(control.isProgramRunning)
     assert control.moveJ(HOME_RAD.tolist(), 2.0, 5.0)
 
 
