@@ -175,7 +175,7 @@ def test_stop_script_ends_the_program(control, receive):
     assert wait_until(lambda: receive.getRuntimeState() == 1)
     assert not control.servoJ(HOME_RAD.tolist(), *SERVO)
     assert control.reuploadScript()
-    assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
+    assert wait_until(control.isProgramRunning)
 
 
 def test_tool_commands(control, receive):

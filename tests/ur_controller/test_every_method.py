@@ -270,7 +270,7 @@ def test_a_script_file_of_ones_own(receive, control):
     control.stopScript()
     assert wait_until(lambda: receive.getRuntimeState() != PLAYING)
     assert control.reuploadScript()
-    assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
+    assert wait_until(control.isProgramRunning)
 
 
 def test_an_external_force_is_taken_and_changes_nothing(receive, control):

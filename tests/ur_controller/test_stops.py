@@ -136,7 +136,7 @@ def test_a_protective_stop_refuses_servo_j_until_it_is_unlocked_after_five_secon
         assert wait_until(lambda: receive.getSafetyStatusBits() == 1)
         np.testing.assert_allclose(receive.getActualQ(), rest_rad, atol=1e-3)
         assert control.reuploadScript()
-        assert wait_until(lambda: receive.getRuntimeState() == PLAYING)
+        assert wait_until(control.isProgramRunning)
         assert control.moveJ(HOME_RAD.tolist(), 1.0, 2.0)
 
 
