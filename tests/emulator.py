@@ -1,6 +1,6 @@
-"""Start an emulated UR controller for a test, and be sure that it is gone afterwards."""
+"""Start an emulated UR controller for a test, wait for what it does, and be sure that it ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import ctypes
 import os
@@ -8,6 +8,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import time
 
 READY_LIMIT_S = 20.0
 
@@ -32,6 +33,16 @@ def emulator(address: str, *options: str) -> Iterator[subprocess.Popen]:
         yield process
     finally:
         _end(process)
+
+
+def wait_until(condition: Callable[[], object], limit_s: float = 10.0) -> bool:
+    """Return whether the condition came true within the limit."""
+    end_s = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end_s:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def _die_with_the_tests() -> None:

@@ -198,7 +198,6 @@ class Policy:
             )
         return PolicyOutput(action, gate, branch)
 
-
     def act_with(self, branch: int, observation: np.ndarray) -> np.ndarray:
         """Return the action of one branch, whatever the gate says, unchecked.
 

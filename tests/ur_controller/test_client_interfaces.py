@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from emulator import emulator
+from emulator import emulator, wait_until
 import pytest
 
 ADDRESS = '127.0.1.45'
@@ -62,15 +62,6 @@ def dashboard():
             return file.readline().decode().strip()
 
         yield ask
-
-
-def wait_until(condition, limit_s=10.0):
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.mark.parametrize('port', [PRIMARY, SECONDARY, PRIMARY + READ_ONLY, SECONDARY + READ_ONLY])

@@ -3,7 +3,7 @@
 import time
 
 from dashboard_client import DashboardClient
-from emulator import emulator
+from emulator import emulator, wait_until
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
@@ -18,16 +18,6 @@ HOME_RAD = np.array(Contract().home_rad)
 PLAYING = 2
 SERVO = (0.5, 0.5, 0.002, 0.03, 300.0)
 """servoJ: speed, acceleration (both unused by the script), time, lookahead, gain."""
-
-
-def wait_until(condition, limit_s=10.0):
-    """Return whether the condition came true within the limit."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.fixture(scope='module')

@@ -2,7 +2,7 @@
 
 import time
 
-from emulator import emulator
+from emulator import emulator, wait_until
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
@@ -17,15 +17,6 @@ HOME_RAD = np.array(Contract().home_rad)
 HOME = Tool().pose(HOME_RAD)
 DOWN = HOME + np.array((0.0, 0.0, -0.05, 0.0, 0.0, 0.0))
 SERVO = (0.5, 0.5, 0.002, 0.03, 300.0)
-
-
-def wait_until(condition, limit_s=10.0):
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.fixture(scope='module')

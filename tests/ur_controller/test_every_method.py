@@ -6,7 +6,7 @@ from pathlib import Path
 import time
 
 from dashboard_client import DashboardClient
-from emulator import emulator
+from emulator import emulator, wait_until
 import mujoco
 import numpy as np
 from perl_core.contract import Contract
@@ -30,16 +30,6 @@ SCRIPT = """def turn():
   movej([0.0, -1.5708, 1.5708, -1.5708, -1.5708, 0.3], a=1.0, v=0.2)
 end
 """
-
-
-def wait_until(condition, limit_s=10.0):
-    """Return whether the condition came true within the limit."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.fixture(scope='module')

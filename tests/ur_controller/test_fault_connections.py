@@ -5,7 +5,7 @@ import itertools
 import time
 
 from dashboard_client import DashboardClient
-from emulator import emulator
+from emulator import emulator, wait_until
 from perl_core.errors import ConfigError
 from perl_sim.ur_controller.control_server import ask
 import pytest
@@ -15,16 +15,6 @@ from rtde_receive import RTDEReceiveInterface
 
 ADDRESS = '127.0.1.60'
 START_TIME_S = 42.0
-
-
-def wait_until(condition, limit_s=10.0):
-    """Return whether the condition came true within the limit."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 @contextlib.contextmanager

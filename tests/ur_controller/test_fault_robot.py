@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import time
 
 from dashboard_client import DashboardClient
-from emulator import emulator
+from emulator import emulator, wait_until
 import numpy as np
 from perl_core.contract import Contract
 from perl_sim.ur_controller.control_server import ask
@@ -20,16 +20,6 @@ VARIABLES = [
     'timestamp', 'actual_q', 'actual_qd', 'actual_TCP_force', 'robot_mode', 'joint_mode',
     'safety_mode', 'safety_status_bits', 'runtime_state',
 ]
-
-
-def wait_until(condition, limit_s=10.0):
-    """Return whether the condition came true within the limit."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.fixture(scope='module')

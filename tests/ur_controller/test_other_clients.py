@@ -5,9 +5,8 @@ pip install git+https://github.com/UniversalRobots/RTDE_Python_Client_Library
 """
 
 import logging
-import time
 
-from emulator import emulator
+from emulator import emulator, wait_until
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
@@ -26,15 +25,6 @@ def robot(tmp_path_factory):
     (programs / 'wait.script').write_text(SCRIPT)
     with emulator(ADDRESS, '--programs', str(programs), '--log-level', 'ERROR') as process:
         yield process
-
-
-def wait_until(condition, limit_s=10.0):
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def digital_outputs():

@@ -8,6 +8,7 @@ import sys
 import time
 
 from dashboard_client import DashboardClient
+from emulator import wait_until
 import numpy as np
 from perl_core.contract import Contract
 import pytest
@@ -35,15 +36,6 @@ while True:
         control.speedJ([0.25, 0.0, 0.0, 0.0, 0.0, 0.0], 2.0, 0.0)
     control.waitPeriod(start)
 """
-
-
-def wait_until(condition, limit_s=10.0):
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 def is_still(receive):

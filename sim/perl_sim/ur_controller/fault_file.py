@@ -13,10 +13,7 @@ from perl_core.errors import ConfigError
 from perl_core.fields import Fields
 from perl_sim.ur_controller.fault_parameters import MAX_S
 from perl_sim.ur_controller.fault_schedule import Fault, make_fault
-import yaml
-
-MAX_FILE_BYTES = 1 << 20
-"""Own choice: thousands of faults."""
+from perl_sim.ur_controller.yaml_file import read_yaml
 
 
 def load_scenario(path: str | Path) -> tuple[Fault, ...]:
@@ -25,18 +22,7 @@ def load_scenario(path: str | Path) -> tuple[Fault, ...]:
     Raises:
         ConfigError: it cannot be read, or a fault in it cannot be.
     """
-    try:
-        with Path(path).open('rb') as file:
-            text = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f'cannot read the scenario {path}: {error.strerror}') from error
-    if len(text) > MAX_FILE_BYTES:
-        raise ConfigError(f'the scenario {path} is larger than {MAX_FILE_BYTES} bytes')
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f'the scenario {path} is no YAML: {error}') from error
-    return scenario_from_data(data, str(path))
+    return scenario_from_data(read_yaml(path, 'the scenario'), str(path))
 
 
 def scenario_from_data(data: object, source: str) -> tuple[Fault, ...]:

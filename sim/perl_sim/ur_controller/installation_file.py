@@ -22,10 +22,8 @@ from perl_core.errors import ConfigError
 from perl_core.fields import Fields
 from perl_sim.obstacles import Box
 from perl_sim.ur_controller.arm_model import REDUCED_LIMITS, SafetyLimits, SafetyPlane
-import yaml
+from perl_sim.ur_controller.yaml_file import read_yaml
 
-MAX_FILE_BYTES = 1 << 20
-"""Own choice: thousands of boxes."""
 _PARTS = ('limits', 'reduced_limits', 'planes', 'boxes')
 
 
@@ -49,18 +47,7 @@ def load_installation(path: str | Path) -> Installation:
     Raises:
         ConfigError: it cannot be read, or says what cannot be.
     """
-    try:
-        with Path(path).open('rb') as file:
-            text = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f'cannot read the installation {path}: {error.strerror}') from error
-    if len(text) > MAX_FILE_BYTES:
-        raise ConfigError(f'the installation {path} is larger than {MAX_FILE_BYTES} bytes')
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f'the installation {path} is no YAML: {error}') from error
-    return installation_from_data(data, str(path))
+    return installation_from_data(read_yaml(path, 'the installation'), str(path))
 
 
 def installation_from_data(data: object, source: str) -> Installation:
