@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo test lint results clean bench-layers bench-replay bench-emulator fuzz-emulator
+.PHONY: help setup demo test test-search lint results clean bench-layers bench-replay bench-emulator fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -33,6 +33,10 @@ $(VENV)/.messages: $(VENV)/.packages $(MESSAGES) tools/build_messages.sh
 test: setup  ## Run all tests
 	$(PY) -m pytest -q -n 2 --dist loadscope -m 'not alone' tests
 	$(PY) -m pytest -q -m alone tests
+
+test-search: setup  ## Search for counterexamples: property tests with new random examples
+	$(PY) -m pytest -q -n 2 --dist loadscope -m 'not alone' --hypothesis-profile search \
+	  $$(grep -rl 'from hypothesis' tests --include='test_*.py')
 
 lint: setup  ## Check style and types
 	$(VENV)/bin/ruff check .

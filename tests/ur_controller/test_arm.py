@@ -32,7 +32,8 @@ HOME_RAD = np.array(Contract().home_rad)
 TURN_RAD = np.array((0.8, 0.0, 0.0, 0.0, 0.0, 0.0))
 STIFFNESS = np.array(DRIVE_STIFFNESS_N_M_RAD)
 ANGLES = st.lists(st.floats(-3.0, 3.0), min_size=6, max_size=6).map(np.array)
-SMALL = st.lists(st.floats(-1e-3, 1e-3), min_size=6, max_size=6).map(np.array)
+# MuJoCo takes an offset below a micrometre or a microradian for none.
+SMALL = st.lists(st.integers(-100, 100), min_size=6, max_size=6).map(lambda n: 1e-5 * np.array(n))
 
 
 def settled(ticks=1000, **config):
