@@ -132,6 +132,8 @@ def _add_process(group: argparse._ArgumentGroup) -> None:
                             'obeys everyone')
     group.add_argument('--priority', type=int, choices=range(100), default=50, metavar='0..99',
                        help='real-time priority, where permitted; 0: none (default 50)')
+    group.add_argument('--trace', type=pathlib.Path, metavar='FILE',
+                       help='note what the arm really does, every tick, in this file')
     group.add_argument('--no-status', action='store_true',
                        help='no line with the state on a terminal')
     group.add_argument('--log-level', choices=['DEBUG', 'INFO', 'WARNING', 'ERROR'],
@@ -156,5 +158,6 @@ def config_from(options: argparse.Namespace) -> EmulatorConfig:
         powered_off=options.powered_off,
         protective_stop=options.protective_stop,
         scenario=load_scenario(options.faults) if options.faults else (),
+        trace=options.trace,
         allow_non_loopback=options.allow_non_loopback,
     )

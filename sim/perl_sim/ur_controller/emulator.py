@@ -32,6 +32,7 @@ from perl_sim.ur_controller.programs import Programs
 from perl_sim.ur_controller.rtde_server import RtdeServer
 from perl_sim.ur_controller.rtde_variables import resting_values
 from perl_sim.ur_controller.script_server import Program, whole_program
+from perl_sim.ur_controller.trace import TraceWriter
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Emulator:
             self.controller, self._values, self._pendant, self._interfaces.say,
             config.version[:2],
         )
+        self._trace = None if config.trace is None else TraceWriter(config.trace)
         self._network = self._listen(config)
         robot = Robot(faults=self.faults, network=self._network, controller=self.controller,
                       values=self._values)
@@ -117,6 +119,8 @@ class Emulator:
         violation = self.controller.arm.step(self._values['target_speed_fraction'][0])
         if violation:
             self.controller.protective_stop(violation)
+        if self._trace is not None:
+            self._trace.write(self.controller)
         self._publish(self.controller.tick)
         self._network.tick()
 

@@ -43,6 +43,8 @@ class EmulatorConfig:
     programs_folder: pathlib.Path | None = None
     """Where the dashboard's ``load`` looks for x.urp, with the x.script that PolyScope saves
     beside it; None: there are no programs."""
+    trace: pathlib.Path | None = None
+    """File in which every tick of the arm is noted; None: nowhere."""
     allow_non_loopback: bool = False
     """Accept an address that other machines can reach."""
 
