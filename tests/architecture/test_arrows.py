@@ -96,6 +96,7 @@ OWNED = (
     Owned(
         ('rtde_control', 'rtde_receive', 'rtde_io', 'dashboard_client'),
         ('ros2_ws/src/perl_control/perl_control/robots/ur.py',
+         'ros2_ws/src/perl_control/perl_control/robots/ur_receiver.py',
          'ros2_ws/src/perl_safety/perl_safety/ur_link.py'),
     ),
     Owned(('onnxruntime',), ('perl_core/bundle/runtime.py',)),

@@ -101,7 +101,9 @@ def test_recording_is_asked_for(bundle, tmp_path):
 def test_every_value_is_filled_in_and_empty_ones_are_left_out(bundle):
     specs = by_name(resolve({'use_mock_hardware': 'true', 'bundle': str(bundle)}))
     controller = specs['perl_controller']
-    assert controller.parameters == {'robot_ip': '127.0.0.2', 'bundle': str(bundle)}
+    assert controller.parameters == {
+        'robot_ip': '127.0.0.2', 'bundle': str(bundle), 'shadow': False,
+    }
     assert specs['perl_lifecycle_manager'].parameters['autostart'] is True
     assert not any(isinstance(v, Argument) for s in specs.values() for v in s.parameters.values())
 

@@ -62,6 +62,13 @@ ARGUMENTS = (
         description='Calibration of this very arm; nominal kinematics when empty.',
     ),
     ArgumentSpec(
+        name='shadow',
+        default='false',
+        choices=BOOLEAN,
+        description='Run and record the policy, but send the arm nothing: it does not move, '
+        'or moves by the command of somebody else.',
+    ),
+    ArgumentSpec(
         name='autostart',
         default='true',
         choices=BOOLEAN,

@@ -91,7 +91,9 @@ _WORKERS = (
         executable='controller_node',
         module='perl_control.controller_node',
         kind='lifecycle',
-        parameters={**_ROBOT, 'bundle': Argument('bundle')},
+        parameters={
+            **_ROBOT, 'bundle': Argument('bundle'), 'shadow': Argument('shadow'),
+        },
     ),
 )
 LIFECYCLE_NODES = tuple(spec.name for spec in _WORKERS if spec.kind == 'lifecycle')

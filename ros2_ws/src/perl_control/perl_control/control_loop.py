@@ -45,14 +45,16 @@ class Parts(NamedTuple):
 class ControlLoop:
     """The arm's owner."""
 
-    def __init__(self, parts: Parts, now_ns: int) -> None:
+    def __init__(self, parts: Parts, now_ns: int, shadow: bool = False) -> None:
         """Take over a connected arm where it stands.
 
         Args:
             parts: everything, connected.
             now_ns: time.monotonic_ns().
+            shadow: nothing is sent; the arm moves, if at all, by somebody else's command.
         """
         self._parts = parts
+        self._shadow = shadow
         self._tick = 0
         self._born_ns = now_ns
         self._ending = False
@@ -99,7 +101,12 @@ class ControlLoop:
         self._answer_reset(orders, now_ns)
         state = parts.link.read_state(now_ns)
         parts.telemetry.robot(state, now_ns)
+        if self._shadow:
+            # Whose program moves an arm that we only watch, if any, is not our concern.
+            state = state._replace(runtime_state=RUNTIME_PLAYING)
         pursuing = self._supervise(orders, state, now_ns)
+        if self._shadow:
+            self._follow_arm(state, pursuing)
         asked_rad = self._target(state, orders) if pursuing else None
         self._move(asked_rad, state, now_ns)
         parts.telemetry.counts(
@@ -150,12 +157,20 @@ class ControlLoop:
             except PolicyError:
                 self._parts.safety.stop('policy_not_finite')
                 return None
-            telemetry.decision(decision, shadow=orders.goal_home)
+            telemetry.decision(decision, shadow=self._shadow or orders.goal_home)
             if orders.goal_home:
                 runner.begin_homing(self._command, orders.speed_scale)
             else:
                 runner.begin_period(decision, self._command, orders.speed_scale)
         return runner.next_target()
+
+    def _follow_arm(self, state: RobotState, pursuing: bool) -> None:
+        """Begin each policy period, and rest, where the arm that does not follow us really is."""
+        if not pursuing:
+            self._seed(state)
+        elif self._parts.runner.due:
+            self._parts.safety.seed(state.joint_position_rad, state.joint_velocity_rad_s)
+            self._command = Command(state.joint_position_rad, state.joint_velocity_rad_s)
 
     def _take_goal(self, orders: Orders) -> None:
         self._goal_sequence = orders.goal_sequence

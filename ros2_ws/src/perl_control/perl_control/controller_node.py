@@ -82,6 +82,9 @@ class PerlController(LifecycleNode):
         self.declare_parameter('require_monitor', True, ParameterDescriptor(
             description='refuse to move without perl_safety_monitor', read_only=True,
         ))
+        self.declare_parameter('shadow', False, ParameterDescriptor(
+            description='run and record the policy, but send the arm nothing', read_only=True,
+        ))
         self.declare_parameter('joint_state_rate_hz', 100, ParameterDescriptor(
             description='rate of /joint_states [Hz]; divides 500', read_only=True,
             integer_range=[IntegerRange(from_value=1, to_value=500)],
@@ -176,7 +179,7 @@ class PerlController(LifecycleNode):
             raise RobotError('expected telemetry of the control loop, none came. Start again.')
 
     def _config(self) -> LoopConfig:
-        names = (*_TEXTS, 'require_monitor', 'priority', 'cpu')
+        names = (*_TEXTS, 'require_monitor', 'shadow', 'priority', 'cpu')
         values = {name: self.get_parameter(name).value for name in names}
         for name in ('robot_ip', 'bundle'):
             if not values[name]:

@@ -32,6 +32,7 @@ from perl_control.policy_runner import PolicyRunner
 from perl_control.real_time import RealTime, become_real_time, die_with_parent
 from perl_control.robots.base import RobotLink
 from perl_control.robots.loopback import LoopbackRobot
+from perl_control.robots.shadow import ShadowRobot
 from perl_control.shared_memory import mailbox_path, telemetry_path
 from perl_control.telemetry import TelemetryRing
 from perl_control.telemetry_writer import TelemetryWriter
@@ -61,8 +62,13 @@ def read_config(arguments: list[str]) -> LoopConfig:
 def make_link(config: LoopConfig, contract: Contract) -> RobotLink:
     """Return the robot backend that the configuration names."""
     if config.backend == 'loopback':
-        return LoopbackRobot(np.array(contract.home_rad))
-    # ur_rtde is loaded only where a controller is meant.
+        robot = LoopbackRobot(np.array(contract.home_rad))
+        return ShadowRobot(robot) if config.shadow else robot
+    # ur_rtde is loaded only where a controller is meant, its commanding half only to command.
+    if config.shadow:
+        from perl_control.robots.ur_receiver import UrReceiver  # noqa: PLC0415
+
+        return ShadowRobot(UrReceiver(config.robot_ip, float(contract.control_rate_hz)))
     from perl_control.robots.ur import UrRobot  # noqa: PLC0415
 
     return UrRobot(config.robot_ip, contract)
@@ -106,7 +112,7 @@ def prepare(config: LoopConfig) -> tuple[Parts, str]:
 def run(config: LoopConfig) -> None:
     """Run the loop until it is asked to end."""
     parts, bundle_sha256 = prepare(config)
-    loop = ControlLoop(parts, time.monotonic_ns())
+    loop = ControlLoop(parts, time.monotonic_ns(), shadow=config.shadow)
 
     def end(_number: int, _frame: FrameType | None) -> None:
         loop.end()

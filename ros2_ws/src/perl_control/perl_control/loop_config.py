@@ -27,6 +27,8 @@ class LoopConfig:
     """Refuse to move, and stop, without a fresh heartbeat of the safety monitor."""
     priority: int = 60
     """SCHED_FIFO priority; 0: default scheduler."""
+    shadow: bool = False
+    """Let the policy run and be recorded, but send the arm nothing at all."""
     cpu: int = -1
     """Run on this processor only; -1: any."""
     parent_pid: int = 0

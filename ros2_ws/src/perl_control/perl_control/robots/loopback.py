@@ -79,6 +79,9 @@ class LoopbackRobot:
         self.restarts += 1
         self._target_rad = self._position_rad.copy()
 
+    def reconnect(self) -> None:
+        """Nothing to connect."""
+
     def close(self) -> None:
         """Hold the measured position."""
         self._target_rad = self._position_rad.copy()

@@ -92,9 +92,14 @@ def connect(robot_ip: str, port: int, service: str) -> socket.socket:
         ) from error
 
 
+def require_answer(robot_ip: str) -> None:
+    """Raise RobotError with one sentence unless a controller answers."""
+    connect(robot_ip, RTDE_PORT, 'RTDE').close()
+
+
 def require_ready(robot_ip: str) -> None:
     """Raise RobotError with one sentence unless the arm may be controlled now."""
-    connect(robot_ip, RTDE_PORT, 'RTDE').close()
+    require_answer(robot_ip)
     with Dashboard(robot_ip) as dashboard:
         remote = dashboard.ask('is in remote control')
         if 'true' not in remote.lower():
