@@ -66,7 +66,7 @@ def test_only_the_vectors_are_turned():
 def test_symmetry_errors_are_those_of_gate_and_branch():
     score = SymmetryScore(ToyPolicy())
     seen = np.random.default_rng(0).normal(size=(50, OBSERVATION_SIZE)).astype(np.float32)
-    figures = score.add(episode(seen, shadow=np.arange(50) >= 40))
+    figures = judged(score, episode(seen, shadow=np.arange(50) >= 40))
     assert figures.observations == 40 * 4
     assert figures.equivariant_error_max < 1e-5
     # |c - g c| of the constant c = 0.1 in every entry, over the four elements.
@@ -85,6 +85,10 @@ def test_nothing_asked_is_nan():
     assert np.isnan(Predictions(KINEMATICS, CONTRACT).figures().joint_error_mean_m)
 
 
+def judged(collector, record):
+    return collector.add(collector.errors(record))
+
+
 def motion(action, periods=6):
     """Return observations of an arm that follows its commands at once."""
     command, goal, rows = Command(HOME.copy(), np.zeros(6)), Pose(np.zeros(3), np.eye(3)), []
@@ -97,11 +101,11 @@ def motion(action, periods=6):
 
 def test_a_perfect_arm_is_predicted_well_and_a_stuck_one_is_not():
     seen, actions = motion(np.array((0.2, 0.0, 0.0, 0.0, 0.0, 0.1)))
-    good = Predictions(KINEMATICS, CONTRACT).add(episode(seen, actions))
+    good = judged(Predictions(KINEMATICS, CONTRACT), episode(seen, actions))
     assert good.steps == 5
     assert good.joint_error_max_m < 2e-3
     assert good.joint_error_mean_rad < 5e-3
-    stuck = Predictions(KINEMATICS, CONTRACT).add(episode(seen[[0] * 6], actions))
+    stuck = judged(Predictions(KINEMATICS, CONTRACT), episode(seen[[0] * 6], actions))
     assert stuck.joint_error_mean_m > 1.4 * good.joint_error_mean_m
     assert stuck.tool_error_mean_m > 1e-3
 
@@ -115,7 +119,7 @@ def test_predictors_disagree_where_a_joint_limit_breaks_the_symmetry():
         joints = np.where(np.arange(6) == 5, wrist_3_rad, HOME)
         goal = Pose(np.zeros(3), np.eye(3))
         seen = np.tile(build_observation(joints, rates, goal, KINEMATICS, CONTRACT), (2, 1))
-        figures = Predictions(KINEMATICS, CONTRACT).add(episode(seen, np.tile(action, (2, 1))))
+        figures = judged(Predictions(KINEMATICS, CONTRACT), episode(seen, np.tile(action, (2, 1))))
         apart.append(figures.disagreement_mean_rad)
     assert apart[1] > 3.0 * apart[0]
 
@@ -124,7 +128,7 @@ def test_steps_across_a_gap_or_of_a_shadow_do_not_count():
     seen, actions = motion(np.zeros(6))
     tick = np.array([0, 20, 60, 80, 100, 120])
     shadow = np.array([False, False, False, True, False, False])
-    figures = Predictions(KINEMATICS, CONTRACT).add(episode(seen, actions, shadow, tick))
+    figures = judged(Predictions(KINEMATICS, CONTRACT), episode(seen, actions, shadow, tick))
     assert figures.steps == 3
 
 

@@ -1,7 +1,9 @@
 """Tails of timing figures over every tick, in memory that does not grow with the recording."""
 
 import dataclasses
+import itertools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +11,19 @@ _WAITING = 4096
 """Values that are sorted into bins together: touching all bins for each few costs most."""
 _BINS = 100_000
 """One per microsecond, up to 0.1 s; what lies beyond is counted, and its maximum kept."""
+_EDGES = np.unique(np.round(10.0 ** np.arange(0.0, 5.01, 0.125))).astype(np.int64)
+"""Of the histogram in the figures: up to eight to a power of ten, 1 us to 0.1 s."""
+
+
+class HistogramBin(NamedTuple):
+    """How many values lie between two edges."""
+
+    low_us: float
+    """Values are larger; zero itself belongs to the first bin."""
+    high_us: float
+    """Values are at most this."""
+    count: int
+    """How many."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +42,8 @@ class Tail:
     """99.9 % of the values are at most this."""
     max_us: float
     """The largest value, exactly."""
+    histogram: tuple[HistogramBin, ...]
+    """All values, in bins that widen with them; empty bins are left out."""
 
 
 class Distribution:
@@ -84,4 +101,18 @@ class Distribution:
             p99_us=self.quantile(0.99),
             p99_9_us=self.quantile(0.999),
             max_us=self._max if self._count else math.nan,
+            histogram=self._histogram(),
         )
+
+    def _histogram(self) -> tuple[HistogramBin, ...]:
+        """Return the counts between wider edges."""
+        below = np.concatenate(((0,), np.cumsum(self._counts)[_EDGES]))
+        edges = [0.0, *_EDGES.tolist()]
+        bins = [
+            HistogramBin(low, high, count)
+            for (low, high), count in zip(
+                itertools.pairwise(edges), np.diff(below).tolist(), strict=True
+            )
+        ]
+        bins.append(HistogramBin(float(_BINS), self._max, int(self._count - below[-1])))
+        return tuple(entry for entry in bins if entry.count)

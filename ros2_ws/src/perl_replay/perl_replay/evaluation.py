@@ -11,7 +11,13 @@ from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 
 from perl_replay.bag import Bag
 from perl_replay.filter_replay import FilterReplayFigures, FilterRun
-from perl_replay.goals import GoalFigures, GoalSummary, named_goals, summarise_goals
+from perl_replay.goals import (
+    GoalFigures,
+    GoalSummary,
+    named_goals,
+    summarise_goals,
+    with_safety,
+)
 from perl_replay.latency import LatencyFigures
 from perl_replay.monitor_replay import MonitorReplayFigures
 from perl_replay.needed import NEEDED
@@ -67,6 +73,8 @@ class Evaluation:
     """Hash of the policy's manifest; empty if unknown."""
     software: dict[str, str]
     """Git hash and versions, as the recorder noted them."""
+    metadata: dict[str, dict[str, str]]
+    """Everything else that our recorder noted of this run, by record."""
     summary: GoalSummary
     """Figures over all goals."""
     goals: tuple[GoalFigures, ...]
@@ -79,6 +87,8 @@ class Evaluation:
     """How the arm came to rest after each stop."""
     latency: LatencyFigures
     """From command to motion, over all goals."""
+    latency_curve: tuple[tuple[float, float], ...]
+    """Each delay [s] that was tried, with the correlation there."""
     prediction: PredictionFigures
     """How well the next state was predicted, over all goals."""
     policy_replay: PolicyReplayFigures | None
@@ -120,7 +130,7 @@ def evaluate_bag(
     Args:
         path: the bag's folder, or its MCAP file.
         options: what to compare with.
-        observe: is shown the arrays of every goal.
+        observe: is shown every goal: its arrays, its figures, and the signals of each step.
 
     Raises:
         BagError: no bag, an empty one, or one that was not recorded with this stack; without
@@ -173,12 +183,18 @@ def _evaluation(
         robot_ip=reading.safety.robot_ip or robot.get('robot_ip', ''),
         bundle_sha256=reading.safety.bundle_sha256 or robot.get('bundle_sha256', ''),
         software=bag.metadata.get('perl_software', {}),
+        metadata={
+            name: kept
+            for name, kept in bag.metadata.items()
+            if name.startswith('perl_') and name != 'perl_software'
+        },
         summary=summarise_goals(goals),
-        goals=tuple(goals),
+        goals=tuple(with_safety(goals, safety.events)),
         timing=timing,
         safety=safety,
         stops=reading.stops.figures(),
         latency=reading.latency.figures(),
+        latency_curve=reading.latency.curve(),
         prediction=reading.predictions.figures(),
         policy_replay=policy,
         observation_replay=reading.observations.figures(),
@@ -211,7 +227,7 @@ def _problems(
     problems += [
         f'{event.source} at {event.time_s:.2f} s: {event.event} {", ".join(event.reasons)}'.strip()
         for event in safety.events
-        if event.armed and event.event != 'RESET'
+        if event.is_trouble
     ]
     for source, stops in (('filter', safety.filter_stops), ('monitor', safety.monitor_stops)):
         if stops:

@@ -8,8 +8,10 @@ import numpy as np
 from perl_core.contract import Contract
 
 from perl_replay.episodes import Episode, Outcome
+from perl_replay.goal_loop import GoalLoopFigures
 from perl_replay.latency import LatencyFigures
 from perl_replay.prediction import PredictionFigures
+from perl_replay.safety_events import SafetyEvent
 from perl_replay.smoothness import smoothness
 from perl_replay.symmetry_score import SymmetryFigures
 
@@ -19,6 +21,8 @@ _ROUNDING = 1e-6
 """Observations are float32: errors below 1 m or 4 rad are exact to 1e-6."""
 _SLACK_NS = 100_000_000
 """Start and policy states are stamped in different processes; half of the usual settling time."""
+_TOLD_AFTER_S = 0.15
+"""States of the safety layers are published ten times a second."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ class GoalFigures:
     """Largest gate."""
     started_s: float
     """When the goal was asked for, after the start of the bag."""
+    ended_s: float
+    """When it ended, after the start of the bag."""
     target: tuple[float, ...]
     """Position [m] and quaternion (x, y, z, w) of the goal in ``base``; empty if not recorded."""
     hold_position_error_m: float
@@ -71,6 +77,10 @@ class GoalFigures:
     """Equivariance errors; None without a bundle."""
     latency: LatencyFigures | None = None
     """From command to motion; None if not evaluated."""
+    loop: GoalLoopFigures | None = None
+    """The control loop meanwhile; None if not evaluated."""
+    safety_events: int = 0
+    """Stops, faults and lost connections meanwhile."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,6 +158,7 @@ def judge_goal(episode: Episode, start_ns: int = 0) -> GoalFigures:
         gate_mean=_mean(episode.gate),
         gate_max=_largest(episode.gate),
         started_s=(began_ns - start_ns) / 1e9 if began_ns is not None else math.nan,
+        ended_s=(episode.ended_ns - start_ns) / 1e9 if episode.ended_ns is not None else math.nan,
         target=episode.target,
         hold_position_error_m=_largest(episode.position_error_m[held]),
         hold_rotation_error_rad=_largest(episode.rotation_error_rad[held]),
@@ -190,6 +201,20 @@ def summarise_goals(goals: Sequence[GoalFigures]) -> GoalSummary:
         jerk_rms_mean_m_s3=_mean([goal.jerk_rms_m_s3 for goal in reached]),
         log_dimensionless_jerk_mean=_mean([goal.log_dimensionless_jerk for goal in reached]),
     )
+
+
+def with_safety(
+    goals: Sequence[GoalFigures], events: Sequence[SafetyEvent]
+) -> list[GoalFigures]:
+    """Return the goals with the number of safety events in the time of each."""
+    times_s = np.array([event.time_s for event in events if event.is_trouble])
+    counted = []
+    for goal in goals:
+        # A goal without an end was cut off by that of the bag; events are told after the goal.
+        end_s = goal.ended_s + _TOLD_AFTER_S if math.isfinite(goal.ended_s) else math.inf
+        during = (times_s >= goal.started_s) & (times_s <= end_s)
+        counted.append(dataclasses.replace(goal, safety_events=int(during.sum())))
+    return counted
 
 
 def named_goals(goals: Sequence[GoalFigures]) -> list[tuple[str, GoalFigures]]:

@@ -69,6 +69,13 @@ class Latency:
         self.end_goal()
         return _figures(self._sums, self._count)
 
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """Return each delay [s] that was tried with its correlation, over all goals."""
+        self.end_goal()
+        if not self._count:
+            return ()
+        return tuple(zip(_LAGS_S.tolist(), _correlation(self._sums).tolist(), strict=True))
+
     def _compare(self) -> tuple[np.ndarray, int]:
         """Return the sums of products and squares for every delay, and how many rows."""
         nothing = np.zeros((3, len(_LAGS_S))), 0
@@ -114,7 +121,7 @@ def _sums(
 def _figures(sums: np.ndarray, count: int) -> LatencyFigures:
     if not count:
         return LatencyFigures(latency_s=np.nan, correlation=np.nan, commands=0)
-    correlation = sums[0] / np.sqrt(np.maximum(sums[1] * sums[2], 1e-12))
+    correlation = _correlation(sums)
     best = int(correlation.argmax())
     latency_s = float(_LAGS_S[best])
     if 0 < best < len(_LAGS_S) - 1:
@@ -125,3 +132,8 @@ def _figures(sums: np.ndarray, count: int) -> LatencyFigures:
     return LatencyFigures(
         latency_s=latency_s, correlation=float(correlation[best]), commands=count
     )
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    """Return the correlation at each delay."""
+    return sums[0] / np.sqrt(np.maximum(sums[1] * sums[2], 1e-12))

@@ -8,6 +8,7 @@ is broken by the arm; where both are wrong, the arm does what neither contract n
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 from perl_core.action import Command, stoppable_velocity
@@ -44,6 +45,25 @@ class PredictionFigures:
     """Likewise, in orientation."""
 
 
+class StepErrors(NamedTuple):
+    """Of each judged step of an episode."""
+
+    rows: np.ndarray
+    """From which policy state the step starts, shape (m,)."""
+    disagreement_m: np.ndarray
+    """Between the two predictions, shape (m,)."""
+    disagreement_rad: np.ndarray
+    """Likewise."""
+    tool_m: np.ndarray
+    """Error of the prediction in tool space, shape (m,)."""
+    tool_rad: np.ndarray
+    """Likewise."""
+    joint_m: np.ndarray
+    """Error of the prediction in joint space, shape (m,)."""
+    joint_rad: np.ndarray
+    """Likewise."""
+
+
 class Predictions:
     """Sums over episodes."""
 
@@ -58,19 +78,26 @@ class Predictions:
         self._steps = 0
         self._sums, self._largest = np.zeros(6), np.zeros(6)
 
-    def add(self, episode: Episode) -> PredictionFigures:
-        """Take an episode; return its own figures."""
+    def errors(self, episode: Episode) -> StepErrors:
+        """Return how far the predictions of each step were off."""
         policy = episode.policy
         follows = (np.diff(policy.tick) == self._contract.substeps) & ~policy.shadow[:-1]
         rows = np.flatnonzero(follows)
         if not len(rows):
+            return StepErrors(rows, *np.empty((6, 0)))
+        return StepErrors(rows, *self._errors(episode.observation, policy.action, rows).T)
+
+    def add(self, errors: StepErrors) -> PredictionFigures:
+        """Take the errors of an episode; return its own figures."""
+        steps = len(errors.rows)
+        if not steps:
             return _figures(0, self._sums * np.nan, self._largest * np.nan)
-        errors = self._errors(episode.observation, policy.action, rows)
-        sums, largest = errors.sum(axis=0), errors.max(axis=0)
-        self._steps += len(rows)
+        columns = np.array(errors[1:])
+        sums, largest = columns.sum(axis=1), columns.max(axis=1)
+        self._steps += steps
         self._sums += sums
         self._largest = np.maximum(self._largest, largest)
-        return _figures(len(rows), sums, largest)
+        return _figures(steps, sums, largest)
 
     def figures(self) -> PredictionFigures:
         """Return the figures over all episodes."""

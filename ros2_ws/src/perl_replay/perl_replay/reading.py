@@ -14,6 +14,7 @@ from perl_replay.bundles import find_bundle
 from perl_replay.clock import Clock
 from perl_replay.episodes import Episode, EpisodeCollector, is_start, stamp_ns
 from perl_replay.filter_replay import FilterReplay, FilterRun
+from perl_replay.goal_loop import GoalLoop, GoalLoopFigures
 from perl_replay.goals import GoalFigures, judge_goal
 from perl_replay.latency import Latency, LatencyFigures
 from perl_replay.monitor_replay import MonitorReplay
@@ -22,6 +23,7 @@ from perl_replay.observation_replay import ObservationReplay
 from perl_replay.policy_replay import PolicyReplay, require_comparable
 from perl_replay.prediction import Predictions
 from perl_replay.safety_events import SafetyCollector
+from perl_replay.signals import StepSignals, step_signals
 from perl_replay.stops import StopCollector
 from perl_replay.symmetry_score import SymmetryScore
 from perl_replay.timing import TimingCollector
@@ -36,8 +38,8 @@ from perl_replay.topics import (
     REACH_EVENTS,
 )
 
-EpisodeObserver = Callable[[Episode, GoalFigures], None]
-"""Is shown every complete episode with its figures, for pictures or an export."""
+EpisodeObserver = Callable[[Episode, GoalFigures, StepSignals], None]
+"""Is shown every complete episode with its figures and signals, for pictures or an export."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,8 @@ class Reading:
         self._episodes = EpisodeCollector(objections)
         self._clock = Clock(source.start_ns, objections)
         self._latencies: dict[str, LatencyFigures] = {}
+        self._loop = GoalLoop()
+        self._loops: dict[str, GoalLoopFigures] = {}
         self._events_seen = 0
         self._goals: list[tuple[int, GoalFigures]] = []
         self._last_ns = source.start_ns
@@ -128,8 +132,10 @@ class Reading:
         if is_start(event):
             self.filter.goal_id = self.monitor.goal_id = goal_id
             self.latency.begin_goal()
+            self._loop.begin_goal()
         elif self.filter.goal_id == goal_id:
             self._latencies[goal_id] = self.latency.end_goal()
+            self._loops[goal_id] = self._loop.end_goal()
             self.filter.goal_id = self.monitor.goal_id = ''
 
     def _add_policy_state(self, message: BagMessage, _at_ns: int) -> None:
@@ -138,6 +144,7 @@ class Reading:
 
     def _add_timing(self, message: BagMessage, _at_ns: int) -> None:
         self.timing.add(message.data)
+        self._loop.add_timing(message.data)
         self.filter.add_timing(message.data)
         self._judge(self._episodes.take_complete(message.received_ns))
 
@@ -162,6 +169,7 @@ class Reading:
     def _add_command(self, message: BagMessage, at_ns: int) -> None:
         self.filter.add_command(message.data, at_ns)
         self.latency.add_command(message.data, at_ns)
+        self._loop.add_command(message.data)
 
     def _add_joints(self, message: BagMessage, at_ns: int) -> None:
         joints = message.data
@@ -195,23 +203,27 @@ class Reading:
         """Reduce complete episodes to their figures."""
         for episode in episodes:
             self._seek_policy()
-            figures = dataclasses.replace(
-                judge_goal(episode, self._source.start_ns), **self._details(episode)
-            )
+            details, signals = self._details(episode)
+            figures = dataclasses.replace(judge_goal(episode, self._source.start_ns), **details)
             if self._observe is not None:
-                self._observe(episode, figures)
+                self._observe(episode, figures, signals)
             began_ns = episode.started_ns or episode.ended_ns or self._last_ns
             self._goals.append((began_ns, figures))
 
-    def _details(self, episode: Episode) -> dict[str, Any]:
+    def _details(self, episode: Episode) -> tuple[dict[str, Any], StepSignals]:
+        """Return what else is known of an episode: its figures, and its signals."""
         self.observations.add(episode)
         if self.policy is not None:
             self.policy.add(episode)
-        return {
-            'prediction': self.predictions.add(episode),
-            'symmetry': self.symmetry.add(episode) if self.symmetry is not None else None,
+        predicted = self.predictions.errors(episode)
+        turned = self.symmetry.errors(episode) if self.symmetry is not None else None
+        figures = {
+            'prediction': self.predictions.add(predicted),
+            'symmetry': self.symmetry.add(turned) if self.symmetry and turned else None,
             'latency': self._latencies.pop(episode.goal_id, None),
+            'loop': self._loops.pop(episode.goal_id, None),
         }
+        return figures, step_signals(len(episode.stamp_ns), predicted, turned)
 
     def _seek_policy(self) -> None:
         """Load the policy to run, once its hash is known; say so if there is none."""

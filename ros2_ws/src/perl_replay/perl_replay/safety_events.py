@@ -31,6 +31,11 @@ class SafetyEvent:
     """The controller was armed, moving, stopping or in fault; before and after, layers come and
     go, and a stop is nothing to worry about."""
 
+    @property
+    def is_trouble(self) -> bool:
+        """Something stopped or failed while the arm might move."""
+        return self.armed and self.event != 'RESET'
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SafetyFigures:

@@ -6,9 +6,10 @@ turns its action with the vectors. Where the gate is open, and only there, it ne
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
-from perl_core.bundle.runtime import Policy
+from perl_core.bundle.runtime import GATE_THRESHOLD, Policy
 from perl_core.contract import VECTOR_SIZE
 
 from perl_replay.episodes import Episode
@@ -41,6 +42,23 @@ class SymmetryFigures:
     """Of the standard branch alone: how far it has learned away from the symmetry."""
 
 
+class TurnErrors(NamedTuple):
+    """Of each observation at which the policy acted, turned by each element; shape (turns, m)."""
+
+    rows: np.ndarray
+    """At which policy state, shape (m,)."""
+    flips: np.ndarray
+    """The other branch acts."""
+    gate: np.ndarray
+    """|gate(g o) - gate(o)|."""
+    policy: np.ndarray
+    """|policy(g o) - g policy(o)|."""
+    equivariant: np.ndarray
+    """Likewise, of the equivariant branch."""
+    standard: np.ndarray
+    """Likewise, of the standard branch."""
+
+
 class SymmetryScore:
     """Sums over episodes."""
 
@@ -56,29 +74,37 @@ class SymmetryScore:
         self._count = self._flips = 0
         self._sums, self._largest = np.zeros(4), np.zeros(4)
 
-    def add(self, episode: Episode) -> SymmetryFigures:
-        """Take an episode; return its own figures."""
-        observation = episode.observation[~episode.policy.shadow]
-        if not len(observation):
-            return self._figures(0, 0, np.full(4, np.nan), np.full(4, np.nan))
+    def errors(self, episode: Episode) -> TurnErrors:
+        """Return the errors at each observation of an episode."""
+        rows = np.flatnonzero(~episode.policy.shadow)
+        observation = episode.observation[rows]
+        if not len(rows):
+            return TurnErrors(rows, *np.empty((5, len(self._elements), 0)))
         straight = self._policy.act_batch(observation)
         turned = np.concatenate([turn(observation, g, VECTOR_SIZE) for g in self._elements])
         answer = self._policy.act_batch(np.ascontiguousarray(turned))
         repeat = len(self._elements)
         gate_error = np.abs(answer.gate.astype(float) - np.tile(straight.gate, repeat))
-        flips = int(((answer.gate > 0.5) != np.tile(straight.gate > 0.5, repeat)).sum())
-        errors = [gate_error]
+        flips = (answer.gate > GATE_THRESHOLD) != np.tile(straight.gate > GATE_THRESHOLD, repeat)
+        errors = [flips, gate_error]
         for name in ('action', 'equivariant', 'standard'):
             action = getattr(straight, name)
             expected = np.concatenate([turn(action, g, action.shape[1]) for g in self._elements])
             errors.append(np.linalg.norm(getattr(answer, name) - expected, axis=1))
-        sums = np.array([error.sum() for error in errors])
-        largest = np.array([error.max() for error in errors])
-        self._count += len(turned)
+        return TurnErrors(rows, *(error.reshape(repeat, len(rows)) for error in errors))
+
+    def add(self, errors: TurnErrors) -> SymmetryFigures:
+        """Take the errors of an episode; return its own figures."""
+        count, flips = errors.gate.size, int(errors.flips.sum())
+        if not count:
+            return self._figures(0, 0, np.full(4, np.nan), np.full(4, np.nan))
+        sums = np.array([error.sum() for error in errors[2:]])
+        largest = np.array([error.max() for error in errors[2:]])
+        self._count += count
         self._flips += flips
         self._sums += sums
         self._largest = np.maximum(self._largest, largest)
-        return self._figures(len(turned), flips, sums, largest)
+        return self._figures(count, flips, sums, largest)
 
     def figures(self) -> SymmetryFigures:
         """Return the figures over all episodes."""
