@@ -5,18 +5,17 @@ Finished runs are skipped and interrupted ones go on, so the same command always
 """
 
 import dataclasses
+from functools import partial
 from pathlib import Path
-import shlex
-import signal
-import subprocess
 import sys
 
-from grid_experiment.backends import Backend, LocalProcesses, RayCluster, Work
-from grid_experiment.files import RunFiles
-from grid_experiment.plan import AGENTS, VARIANTS, Plan, Run, planned_runs
-from grid_experiment.running import Origin
-from grid_experiment.showing import Progress, summary
-from perl_core.errors import ConfigError, PerlError
+from experiment.computing import Place, compute
+from experiment.runs import present_origin
+from grid_experiment.files import GridRunFiles
+from grid_experiment.plan import AGENTS, VARIANTS, Plan, planned_runs
+from grid_experiment.running import do_run
+from grid_experiment.showing import summary
+from perl_core.errors import PerlError
 from rich.console import Console
 import tyro
 
@@ -43,62 +42,18 @@ class Args:
     """What all runs have in common."""
 
 
-def git_hash() -> str:
-    """Return the commit of the source, with '+changes' if files differ from it."""
-    command = ['git', '-C', str(Path(__file__).parent), 'describe', '--always', '--abbrev=40']
-    found = subprocess.run([*command, '--dirty=+changes'], capture_output=True, text=True)
-    return found.stdout.strip() if found.returncode == 0 else 'unknown'
-
-
-def open_backend(args: Args, runs: list[Run]) -> Backend:
-    """Start computing."""
-    origin = Origin(git_hash(), shlex.join(['python', *sys.argv]))
-    work = Work(args.output.resolve(), origin, args.checkpoint_every_s)
-    if args.ray:
-        return RayCluster(runs, work, args.ray_address)
-    return LocalProcesses(runs, work, args.workers)
-
-
-def compute(args: Args, runs: list[Run], console: Console) -> dict[str, str]:
-    """Compute the runs; return the errors of those that failed, by name."""
-    errors: dict[str, str] = {}
-    left = {run.name for run in runs}
-    backend = open_backend(args, runs)
-    try:
-        with Progress(runs, args.output, console) as progress:
-            while left:
-                for name, error in backend.poll():
-                    left.remove(name)
-                    errors |= {name: error} if error else {}
-                    progress.ended(name, error)
-                progress.update()
-    finally:
-        backend.close()
-    return errors
-
-
 def main(args: Args) -> int:
     """Run the experiment; return the exit code."""
-    if args.workers < 1:
-        raise ConfigError(f'--workers must be at least 1, got {args.workers}')
     runs = planned_runs(args.plan, args.variants, args.agents)
     args.output.mkdir(parents=True, exist_ok=True)
-    todo = [run for run in runs if not RunFiles(args.output, run).is_finished()]
-    console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    errors, interrupted = {}, False
-    try:
-        if todo:
-            errors = compute(args, todo, console)
-    except KeyboardInterrupt:
-        interrupted = True
+    work = partial(
+        do_run, folder=args.output.resolve(), origin=present_origin(),
+        checkpoint_every_s=args.checkpoint_every_s,
+    )  # fmt: skip
+    files = [GridRunFiles(args.output, run) for run in runs]
+    outcome = compute(files, work, Place(args.workers, args.ray, args.ray_address))
     Console().print(summary(runs, args.output))
-    for name, error in errors.items():
-        sys.stderr.write(f'error in {name}: {error}\n')
-    if interrupted:
-        sys.stderr.write('interrupted; the same command goes on\n')
-        return 130
-    return 1 if errors else 0
+    return outcome.report()
 
 
 if __name__ == '__main__':

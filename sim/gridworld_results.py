@@ -8,6 +8,7 @@ import dataclasses
 from pathlib import Path
 import sys
 
+from experiment import pictures
 from grid_experiment import figures
 from grid_experiment.curves import missing_runs, read_curves, read_worlds
 from grid_experiment.tables import results_markdown, table_csv
@@ -36,7 +37,7 @@ def main(args: Args) -> None:
     sentences = verdicts(curves)
     page = results_markdown(curves, worlds, missing, sentences)
     (args.output / 'results.md').write_text(page, encoding='utf-8')
-    figures.use_style()
+    pictures.use_style()
     ablations = [agent for agent in agents_of(curves) if agent.startswith('pe')]
     made = {
         'learning_curves': figures.learning_curves(curves, figures.MAIN),
@@ -51,7 +52,7 @@ def main(args: Args) -> None:
     }
     for name, figure in made.items():
         if figure is not None:
-            figures.save(figure, args.output / f'{name}.png')
+            pictures.save(figure, args.output / f'{name}.png')
     sys.stdout.write('\n'.join(sentences) + '\n')
     if missing:
         sys.stdout.write(f'not finished: {", ".join(missing)}\n')

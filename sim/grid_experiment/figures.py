@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 import csv
 from pathlib import Path
-from typing import NamedTuple
 
-from grid_experiment.curves import Curve, final, interquartile_mean, interval, intervals
+from experiment.estimates import interquartile_mean, interval, intervals
+from experiment.pictures import COLOURS, panels, with_legend
+from grid_experiment.curves import Curve, final
 from grid_experiment.measures import truth_of
 from grid_experiment.plan import AGENTS
 from grid_experiment.references import Worlds, references
 from grid_experiment.verdicts import BASELINES, CLAIMANTS, Curves, agents_of, variants_of
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 import numpy as np
@@ -19,35 +19,11 @@ from perl_core.tabular.gridworld import MOVES
 from perl_sim.envs.grid_picture import Picture
 
 MAIN = (*BASELINES, *CLAIMANTS)
-_COLOURS = (
-    '#000000', '#e69f00', '#56b4e9', '#009e73', '#cc79a7', '#d55e00', '#0072b2', '#7b4ea3',
-    '#8c6d31', '#a6cee3', '#e377c2', '#7f7f7f', '#bcbd22', '#17becf',
-)  # fmt: skip
-"""The first seven after Okabe and Ito, told apart by colour-blind eyes too."""
-_STYLE = {
-    'font.size': 9, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
-    'grid.alpha': 0.25, 'legend.frameon': False, 'figure.dpi': 110, 'savefig.dpi': 110,
-}  # fmt: skip
-
-
-class Panels(NamedTuple):
-    """A figure and its axes."""
-
-    figure: Figure
-    """The figure."""
-    axes: Sequence[Axes]
-    """Of its panels, row by row."""
 
 
 def colour(agent: str) -> str:
     """Return the agent's colour, the same in every figure."""
-    return _COLOURS[list(AGENTS).index(agent) % len(_COLOURS)]
-
-
-def panels(rows: int, columns: int, width: float, height: float, **more: bool) -> Panels:
-    """Return empty panels; sizes of one panel in inches."""
-    figure = Figure(figsize=(columns * width, rows * height), layout='constrained')
-    return Panels(figure, figure.subplots(rows, columns, squeeze=False, **more).ravel())
+    return COLOURS[list(AGENTS).index(agent) % len(COLOURS)]
 
 
 def learning_curves(curves: Curves, agents: Sequence[str]) -> Figure:
@@ -65,7 +41,7 @@ def learning_curves(curves: Curves, agents: Sequence[str]) -> Figure:
         axis.axis('off')
     figure.supxlabel('environment steps of each seed [1000]')
     figure.supylabel('regret, interquartile mean and 95 % interval')
-    return _with_legend(figure, axes)
+    return with_legend(figure, axes)
 
 
 def _bands(curves: Sequence[Curve]) -> list[np.ndarray]:
@@ -75,15 +51,6 @@ def _bands(curves: Sequence[Curve]) -> list[np.ndarray]:
     found = intervals([column for curve in curves for column in curve.values['regret'].T])
     ends = np.cumsum([len(curve.steps) for curve in curves])[:-1]
     return np.split(np.array(found).T, ends, axis=1)
-
-
-def _with_legend(figure: Figure, axes: Sequence[Axes]) -> Figure:
-    named = {}
-    for axis in axes:
-        named |= {label: line for line, label in zip(*axis.get_legend_handles_labels(),
-                                                     strict=True)}  # fmt: skip
-    figure.legend(named.values(), named, loc='outside upper center', ncols=min(7, len(named)))
-    return figure
 
 
 def final_intervals(curves: Curves) -> Figure:
@@ -143,7 +110,7 @@ def over_obstacles(curves: Curves, worlds: Worlds) -> Figure:
     axes[1].axhline(0.0, color='k', lw=0.8)
     axes[0].set(title='final regret', xlabel='obstacles', ylabel='regret')
     axes[1].set(title=f'regret minus that of {first}, paired by seed', xlabel='obstacles')
-    return _with_legend(figure, axes)
+    return with_legend(figure, axes)
 
 
 def _count(variant: str) -> int:
@@ -175,7 +142,7 @@ def gate_quality(curves: Curves) -> Figure:
                 axis.plot(found, 'o-', color=colour(agent), label=agent, ms=4, lw=1.2)
             axis.set(title=metric.replace('_', ' '), xticks=range(len(variants)), ylim=(0, 1.05))
             axis.set_xticklabels(variants, rotation=30, ha='right')
-    return _with_legend(figure, axes)
+    return with_legend(figure, axes)
 
 
 def _middle(curve: Curve | None, metric: str) -> float:
@@ -210,14 +177,3 @@ def read_gate(path: Path) -> np.ndarray:
     with path.open(encoding='utf-8', newline='') as file:
         values = [float(row['gate']) for row in csv.DictReader(file)]
     return np.array(values).reshape(-1, len(MOVES))
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without date or version, so that the same figures make the same file."""
-    figure.savefig(path, metadata={'Software': None})
-
-
-def use_style() -> None:
-    """Set fonts and lines; independent of the user's own settings."""
-    mpl.rcdefaults()
-    mpl.rcParams.update(_STYLE)

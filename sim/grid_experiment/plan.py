@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 import dataclasses
-import hashlib
-import json
 from typing import Any
 
+from experiment.runs import Run
 from perl_core.agents.dqn import DQNConfig
 from perl_core.errors import ConfigError
 from perl_sim.envs.grid_world import GridWorldConfig
@@ -85,7 +84,7 @@ class Plan:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
+class GridRun(Run):
     """One agent in one variant, all seeds: what one process computes."""
 
     variant: str
@@ -101,20 +100,15 @@ class Run:
         return f'{self.variant}--{self.agent}'
 
     @property
+    def steps(self) -> int:
+        """Environment steps of each seed."""
+        return self.plan.steps
+
+    @property
     def worlds(self) -> list[GridWorldConfig]:
         """The world of each seed."""
         seeds = range(self.plan.seeds)
         return [dataclasses.replace(self.plan.world, layout_seed=seed) for seed in seeds]
-
-    def described(self) -> dict[str, Any]:
-        """Return everything that defines the run, as JSON types."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
-
-    @property
-    def digest(self) -> str:
-        """Short hash of what defines the run."""
-        text = json.dumps(self.described(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _changed(learning: DQNConfig, changes: dict[str, Any]) -> DQNConfig:
@@ -122,7 +116,7 @@ def _changed(learning: DQNConfig, changes: dict[str, Any]) -> DQNConfig:
     return dataclasses.replace(learning, **changes | {'gate': gate})
 
 
-def planned_runs(plan: Plan, variants: Sequence[str], agents: Sequence[str]) -> list[Run]:
+def planned_runs(plan: Plan, variants: Sequence[str], agents: Sequence[str]) -> list[GridRun]:
     """Return one run for each variant and agent.
 
     Raises:
@@ -133,7 +127,7 @@ def planned_runs(plan: Plan, variants: Sequence[str], agents: Sequence[str]) -> 
         if unknown or not names:
             raise ConfigError(f'unknown {kind} {unknown}; known: {list(known)}')
     return [
-        Run(
+        GridRun(
             variant=variant,
             agent=agent,
             plan=dataclasses.replace(

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 import time
-from typing import NamedTuple
 
-from grid_experiment.files import Checkpoint, RunFiles
+from experiment.runs import Origin
+from grid_experiment.files import Checkpoint, GridRunFiles
 from grid_experiment.measures import measure, truth_of
-from grid_experiment.plan import Run
+from grid_experiment.plan import GridRun
 import numpy as np
 from perl_core.agents.dqn import DQN, Outcomes
 from perl_core.symmetry import (
@@ -55,19 +55,10 @@ def drawn(world: GridWorld) -> list[str]:
     return [''.join(row[start : start + world.size]) for start in starts]
 
 
-class Origin(NamedTuple):
-    """What made the figures."""
-
-    git: str
-    """Commit of the source, with '+changes' if files differ from it."""
-    command: str
-    """The command line."""
-
-
 class Runner:
     """A run in progress."""
 
-    def __init__(self, run: Run, folder: Path, origin: Origin) -> None:
+    def __init__(self, run: GridRun, folder: Path, origin: Origin) -> None:
         """Build the worlds and the agent.
 
         Args:
@@ -75,7 +66,7 @@ class Runner:
             folder: of its files.
             origin: for the description.
         """
-        self.run, self.files, self._origin = run, RunFiles(folder, run), origin
+        self.run, self.files, self._origin = run, GridRunFiles(folder, run), origin
         plan = run.plan
         self._environment = VectorGridWorld(run.worlds, plan.copies)
         self._truths = [truth_of(world) for world in self._environment.worlds]
@@ -193,7 +184,7 @@ class Runner:
         self.files.truncate(after_step=self._done * self.run.plan.copies - 1)
 
 
-def do_run(run: Run, folder: Path, origin: Origin, checkpoint_every_s: float) -> None:
+def do_run(run: GridRun, folder: Path, origin: Origin, checkpoint_every_s: float) -> None:
     """Do what is left of a run, on one thread; a finished run is left alone.
 
     Args:
@@ -206,7 +197,7 @@ def do_run(run: Run, folder: Path, origin: Origin, checkpoint_every_s: float) ->
         PerlError: its files are of another configuration, or learning failed.
     """
     torch.set_num_threads(1)
-    files = RunFiles(folder, run)
+    files = GridRunFiles(folder, run)
     with files.locked():
         if not files.is_finished():
             Runner(run, folder, origin).go(checkpoint_every_s)

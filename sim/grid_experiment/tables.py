@@ -1,10 +1,11 @@
 """The results as CSV and Markdown."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 import math
 
-from grid_experiment.curves import Curve, Interval, final, intervals, whole
-from grid_experiment.files import table_text
+from experiment.estimates import Interval, intervals
+from experiment.files import markdown, table_text
+from grid_experiment.curves import Curve, final, whole
 from grid_experiment.plan import AGENTS
 from grid_experiment.references import Worlds, references
 from grid_experiment.verdicts import Curves, agents_of, best_agents, variants_of
@@ -91,13 +92,6 @@ def results_markdown(
         _grid(curves, lambda curve: f'{curve.seconds:.0f}'),
     ]  # fmt: skip
     return '\n\n'.join(parts) + '\n'
-
-
-def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table."""
-    header = list(header)
-    lines = [header, ['---'] * len(header), *map(list, rows)]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
 def _grid(curves: Curves, shown: Callable[[Curve], str], agents: list[str] | None = None) -> str:

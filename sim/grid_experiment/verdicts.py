@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 import itertools
 
-from grid_experiment.curves import Curve, Interval, differences, final, interquartile_mean
+from experiment.estimates import Interval, interquartile_mean
+from grid_experiment.curves import Curve, differences, final
 from grid_experiment.plan import VARIANTS
 
 Curves = Mapping[tuple[str, str], Curve]

@@ -21,7 +21,8 @@ LAYERS = (*SYMMETRY, 'perl_core.layers')
 PARTS = (
     *LAYERS, 'perl_core.replay', 'perl_core.predictors', 'perl_core.detectors', 'perl_core.gate',
     'perl_core.critic', 'perl_core.actor', 'perl_core.detection', 'perl_core.gating',
-    'perl_core.gaussian', 'perl_core.learned_gate', 'perl_core.shared_trunk',
+    'perl_core.gaussian', 'perl_core.learned_gate', 'perl_core.shared_trunk', 'perl_core.blocks',
+    'perl_core.spaces', 'perl_core.arm_spaces', 'perl_core.arm_frames',
 )  # fmt: skip
 AGENTS = (*PARTS, 'perl_core.agents')
 READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading')
@@ -78,7 +79,8 @@ NEVER = (
     Never('ros2_ws/src/perl_control/*', ('perl_replay', 'perl_bringup')),
     Never('ros2_ws/src/perl_replay/*', ('perl_control', 'perl_bringup')),
     Never('*', ('tests', 'sim', 'train', 'evaluate', 'export', 'make_goals', 'conftest')),
-    *(Never(library, ('grid_experiment', 'gridworld', 'gridworld_results'))
+    *(Never(library, ('experiment', 'grid_experiment', 'reach_experiment', 'gridworld',
+                      'gridworld_results', 'reach_learning', 'reach_results'))
       for library in ('perl_core/*', 'sim/perl_sim/*', 'calibration/*', 'ros2_ws/*')),
     Never('*', ('pickle', 'cPickle', 'cloudpickle', 'dill', 'joblib', 'shelve', 'marshal')),
 )
@@ -106,7 +108,7 @@ OWNED = (
          'ros2_ws/src/perl_replay/perl_replay/bag_records.py',
          'ros2_ws/src/perl_replay/perl_replay/bag_writer.py'),
     ),
-    Owned(('ray',), ('sim/grid_experiment/backends.py',)),
+    Owned(('ray',), ('sim/experiment/backends.py',)),
     # The recorder finds message types by their ROS names; nobody else hides what it imports.
     Owned(('<computed>',), ('ros2_ws/src/perl_replay/perl_replay/recorder_node.py',)),
 )  # fmt: skip

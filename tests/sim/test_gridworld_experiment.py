@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+from functools import partial
 import json
 import os
 from pathlib import Path
@@ -10,15 +11,16 @@ import subprocess
 import sys
 import time
 
-from grid_experiment import curves as reading
-from grid_experiment.backends import RayCluster, Work
-from grid_experiment.curves import Curve, Interval, interval, intervals, read_curves
-from grid_experiment.files import COLUMNS, RunFiles
+from experiment import estimates
+from experiment.backends import RayCluster
+from experiment.estimates import Interval, interval, intervals
+from experiment.runs import Origin
+from grid_experiment.curves import METRICS, Curve, read_curves
+from grid_experiment.files import COLUMNS, GridRunFiles
 from grid_experiment.measures import measure, truth_of
 from grid_experiment.plan import AGENTS, VARIANTS, Plan, planned_runs
 from grid_experiment.running import (
     ACTION,
-    Origin,
     Runner,
     do_run,
     drawn,
@@ -53,6 +55,10 @@ def tiny_plan():
 def tiny_run(variant='obstacles-10', agent='pe'):
     (run,) = planned_runs(tiny_plan(), [variant], [agent])
     return run
+
+
+def work_in(folder):
+    return partial(do_run, folder=folder, origin=ORIGIN, checkpoint_every_s=0.0)
 
 
 def rows_of(path):
@@ -136,7 +142,7 @@ def test_an_interrupted_run_goes_on_to_the_same_figures(tmp_path, agent):
     do_run(run, whole, ORIGIN, 0.0)
     with pytest.raises(Interrupted):
         Failing(run, broken, ORIGIN).go(0.0)
-    files = RunFiles(broken, run)
+    files = GridRunFiles(broken, run)
     assert not files.is_finished()
     assert files.steps_done() == 240
     # What a process leaves that is killed while it writes.
@@ -154,7 +160,7 @@ def test_an_interrupted_run_goes_on_to_the_same_figures(tmp_path, agent):
 
 def test_two_processes_do_not_compute_one_run(tmp_path):
     run = tiny_run(agent='dqn')
-    files = RunFiles(tmp_path, run)
+    files = GridRunFiles(tmp_path, run)
     with files.locked(), pytest.raises(ConfigError, match='another process is computing obst'):
         do_run(run, tmp_path, ORIGIN, 0.0)
     assert list(tmp_path.iterdir()) == []
@@ -216,7 +222,7 @@ def test_every_run_of_the_experiment_differs():
 def test_ray_is_asked_for_by_name_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ConfigError, match="optional extra 'cluster'"):
-        RayCluster([tiny_run()], Work(tmp_path, ORIGIN, 0.0), None)
+        RayCluster([tiny_run()], work_in(tmp_path), None)
 
 
 @pytest.mark.timeout(300)
@@ -226,7 +232,7 @@ def test_a_run_on_ray_is_the_same_as_here(tmp_path):
     here.mkdir()
     there.mkdir()
     run = tiny_run(agent='dqn')
-    cluster = RayCluster([run], Work(there, ORIGIN, 0.0), None)
+    cluster = RayCluster([run], work_in(there), None)
     try:
         ended, deadline = [], time.monotonic() + 200.0
         while not ended and time.monotonic() < deadline:
@@ -279,7 +285,7 @@ def test_the_scripts_from_scratch_killed_resumed_and_shown(tmp_path):
 
 def curve(variant, agent, regrets):
     """A run whose seeds keep their regret from start to end."""
-    values = {name: np.full((len(regrets), 6), np.nan) for name in reading.METRICS}
+    values = {name: np.full((len(regrets), 6), np.nan) for name in METRICS}
     values['regret'] = np.repeat(np.array(regrets, dtype=float)[:, None], 6, axis=1)
     return Curve(variant, agent, np.arange(6), values, 'd', 'g', 1.0)
 
@@ -290,7 +296,7 @@ def all_curves(*curves):
 
 @pytest.fixture(autouse=True)
 def few_repetitions(monkeypatch):
-    monkeypatch.setattr(reading, 'REPETITIONS', 100)
+    monkeypatch.setattr(estimates, 'REPETITIONS', 100)
 
 
 SEEDS = np.linspace(0.0, 0.1, 10)

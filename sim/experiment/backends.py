@@ -1,17 +1,15 @@
 """Where runs are computed: processes of this machine, or a Ray cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import ctypes
 import multiprocessing
 from multiprocessing.queues import Queue
-from pathlib import Path
 import queue
 import signal
 import sys
 from typing import Any, NamedTuple, Protocol
 
-from grid_experiment.plan import Run
-from grid_experiment.running import Origin, do_run
+from experiment.runs import Run
 from perl_core.errors import ConfigError, PerlError
 
 POLL_S = 0.3
@@ -19,15 +17,8 @@ _PR_SET_PDEATHSIG = 1
 """linux/prctl.h: the signal that a process gets when its parent dies."""
 
 
-class Work(NamedTuple):
-    """What is done with each run; see ``do_run``."""
-
-    folder: Path
-    """Of the files, absolute."""
-    origin: Origin
-    """For the description."""
-    checkpoint_every_s: float
-    """Least time between checkpoints."""
+Work = Callable[[Any], None]
+"""Does what is left of a run; can be pickled. Its PerlError is the end of that run alone."""
 
 
 class Finished(NamedTuple):
@@ -117,14 +108,14 @@ def _take_runs(tasks: 'Queue[Run | None]', ended: 'Queue[Finished]', work: Work)
 
 def _attempt(run: Run, work: Work) -> Finished:
     try:
-        do_run(run, work.folder, work.origin, work.checkpoint_every_s)
+        work(run)
     except PerlError as error:
         return Finished(run.name, str(error))
     return Finished(run.name, None)
 
 
 class RayCluster:
-    """One Ray task a run. The folder must be on a file system that all machines share."""
+    """One Ray task a run. Its files must be on a file system that all machines share."""
 
     def __init__(self, runs: Sequence[Run], work: Work, address: str | None) -> None:
         """Connect and submit.

@@ -1,0 +1,1 @@
+"""What experiments of many runs have in common: processes, files, estimates, pictures."""
