@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
+import time
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -108,6 +109,7 @@ class Trainer:
         self.evaluation: dict[str, Any] = {}
         self._best = NO_SCORE
         self._learned: dict[str, float] = {}
+        self._started_s = time.monotonic()
         self._random = torch.Generator().manual_seed(config.seed)
         self._start_seed = TRAINING_SEED + config.seed
 
@@ -123,6 +125,7 @@ class Trainer:
         meta = restore(latest_checkpoint(self.run_folder), self.agent, self.replay)
         self.step, self.evaluation = meta['step'], meta['evaluation']
         self._best = Score(*meta['best'])
+        self._started_s = time.monotonic() - meta['seconds']
         self._random.set_state(torch.tensor(meta['random_state'], dtype=torch.uint8))
         self._start_seed += 1_000_003 * self.step % VALIDATION_SEED
 
@@ -130,11 +133,17 @@ class Trainer:
         """Write a checkpoint."""
         return save_checkpoint(self.run_folder, self.agent, self.replay, self._meta())
 
+    @property
+    def _seconds(self) -> float:
+        """Return how long the run has taken so far, without the time between its parts."""
+        return time.monotonic() - self._started_s
+
     def _meta(self) -> dict[str, Any]:
         return {
             'step': self.step,
             'evaluation': self.evaluation,
             'best': self._best,
+            'seconds': self._seconds,
             'random_state': self._random.get_state().tolist(),
         }
 
@@ -207,7 +216,7 @@ class Trainer:
             log.step(step)
         if step % config.evaluate_every == 0 or step == config.steps:
             self.evaluation = self._evaluate()
-            log.evaluation(step, self.evaluation)
+            log.evaluation(step, self.evaluation | {'seconds': round(self._seconds, 1)})
             self._keep_best()
         if step % config.checkpoint_every == 0:
             self.save()
@@ -215,4 +224,6 @@ class Trainer:
     def _evaluate(self) -> dict[str, Any]:
         seeds = range(VALIDATION_SEED, VALIDATION_SEED + self.config.evaluation_episodes)
         episodes = evaluate(self._environments.evaluation, agent_policy(self.agent), seeds)
-        return summarise(episodes, Tolerance(), self.agent.contract.policy_period_s)
+        return summarise(episodes, Tolerance(), self.agent.contract.policy_period_s) | {
+            'temperature': float(self.agent.temperature.alpha)
+        }
