@@ -5,22 +5,13 @@ import dataclasses
 import math
 from typing import NamedTuple
 
-from perl_core.contract import Contract
+from perl_core.blocks import Blocks
 from perl_core.gate import Gate, GateModule
 from perl_core.gating import practise, select_by_gate
-from perl_core.gaussian import Gaussian, fuse, sample_action, squash
-from perl_core.layers import (
-    EquivariantTrunk,
-    StandardTrunk,
-    Trunk,
-    TrunkShape,
-    descend,
-    standard_trunk,
-    vector_parts,
-)
+from perl_core.gaussian import Gaussian, Sample, fuse, sample_action, squash
+from perl_core.layers import PathwayPrior, Trunk, TrunkShape, descend
 from perl_core.replay import Batch
-from perl_core.shared_trunk import SharedTrunk
-from perl_core.symmetry import group_named
+from perl_core.spaces import Spaces, StandardTrunk
 import torch
 from torch import nn
 
@@ -31,20 +22,20 @@ _LARGEST_STD = 2.0
 class ActorBranch(nn.Module):
     """One branch of the policy; called alone, it is the deterministic action, as exported."""
 
-    def __init__(self, trunk: Trunk) -> None:
-        """Wrap a trunk that puts out one vector and one scalar for each action vector."""
+    def __init__(self, trunk: Trunk, blocks: Blocks) -> None:
+        """Wrap a trunk that puts out one vector and one scalar for each block of the action."""
         super().__init__()
-        self.trunk = trunk
+        self.trunk, self.blocks = trunk, blocks
 
     def distribution(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return mean and standard deviation side by side, shape (batch, vectors, 4)."""
+        """Return mean and standard deviation side by side, shape (batch, blocks, d + 1)."""
         mean, spread = self.trunk(inputs)
         std = nn.functional.softplus(spread).clamp(_SMALLEST_STD, _LARGEST_STD)
         return torch.cat((mean, std.unsqueeze(-1)), dim=-1)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the squashed mean, shape (batch, 3 * vectors)."""
-        return squash(self.trunk(inputs).vectors).flatten(1)
+        """Return the squashed mean, shape (batch, action size)."""
+        return self.blocks.join(squash(self.trunk(inputs).vectors))
 
 
 class Actor(nn.Module):
@@ -55,7 +46,7 @@ class Actor(nn.Module):
 
     def __init__(
         self,
-        contract: Contract,
+        spaces: Spaces,
         shape: TrunkShape,
         standard: StandardTrunk,
         share_trunk: bool = False,
@@ -63,23 +54,21 @@ class Actor(nn.Module):
         """Build two trunks of the same size that share nothing, unless asked to.
 
         Args:
-            contract: what is seen and said, and the group.
+            spaces: what is seen and said, and the group.
             shape: hidden layers of each trunk.
             standard: network of the standard branch.
             share_trunk: the standard branch goes on from the equivariant trunk's features.
         """
         super().__init__()
-        count = sum(part.size for part in contract.action) // 3
-        shape = dataclasses.replace(shape, vectors=count, scalars=count, last_layer_scale=0.01)
-        group, seen = group_named(contract.group), vector_parts(contract.observation)
-        self._vector_size = sum(part.size for part in seen)
+        self.blocks, self._seen_size = spaces.action, spaces.seen_size
+        shape = dataclasses.replace(shape, scalars=self.blocks.count, last_layer_scale=0.01)
         if share_trunk:
-            trunk = SharedTrunk(contract.observation, group, shape, standard)
-            first, second = trunk.equivariant, trunk
+            first, second = spaces.shared(standard, 'state', 'action', shape)
         else:
-            first = EquivariantTrunk(seen, group, shape)
-            second = standard_trunk(standard)(contract.observation, group, shape)
-        self.equivariant, self.standard = ActorBranch(first), ActorBranch(second)
+            first = spaces.trunk('equivariant', 'state', 'action', shape)
+            second = spaces.trunk(standard, 'state', 'action', shape)
+        self.equivariant = ActorBranch(first, self.blocks)
+        self.standard = ActorBranch(second, self.blocks)
 
     def forward(self, observation: torch.Tensor, weight: torch.Tensor) -> Gaussian:
         """Return the policy's distribution.
@@ -90,18 +79,28 @@ class Actor(nn.Module):
                 every row through both.
         """
         if weight.dtype == torch.bool:
-            return _unpack(select_by_gate(weight, self._closed, self._open, observation))
-        return fuse(_unpack(self._closed(observation)), _unpack(self._open(observation)), weight)
+            return self._unpack(select_by_gate(weight, self._closed, self._open, observation))
+        branches = (self._closed(observation), self._open(observation))
+        return fuse(*map(self._unpack, branches), weight)
+
+    def sample(self, policy: Gaussian, generator: torch.Generator) -> Sample:
+        """Draw actions of shape (batch, action size) by reparametrisation."""
+        action, log_probability = sample_action(policy, generator)
+        blocks = action.unflatten(1, (self.blocks.count, -1))
+        return Sample(self.blocks.join(blocks), log_probability)
+
+    def mode(self, policy: Gaussian) -> torch.Tensor:
+        """Return the deterministic action, the squashed mean, shape (batch, action size)."""
+        return self.blocks.join(squash(policy.mean))
 
     def _closed(self, observation: torch.Tensor) -> torch.Tensor:
-        return self.equivariant.distribution(observation[:, : self._vector_size])
+        return self.equivariant.distribution(observation[:, : self._seen_size])
 
     def _open(self, observation: torch.Tensor) -> torch.Tensor:
         return self.standard.distribution(observation)
 
-
-def _unpack(packed: torch.Tensor) -> Gaussian:
-    return Gaussian(packed[..., :-1], packed[..., -1:])
+    def _unpack(self, packed: torch.Tensor) -> Gaussian:
+        return Gaussian(packed[..., :-1], packed[..., -1:], self.blocks.sizes)
 
 
 class MixedPolicy(nn.Module):
@@ -113,8 +112,8 @@ class MixedPolicy(nn.Module):
         self.actor, self.of_state = actor, of_state
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        """Return the squashed mean, shape (batch, 3 * vectors)."""
-        return squash(self.actor(observation, self.of_state(observation)).mean).flatten(1)
+        """Return the squashed mean, shape (batch, action size)."""
+        return self.actor.mode(self.actor(observation, self.of_state(observation)))
 
 
 QFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -151,6 +150,8 @@ class ActorUpdate(NamedTuple):
     """For clipping."""
     practice_share: float
     """Share of the rows that the standard branch learns from whatever the gate says."""
+    prior: PathwayPrior | None = None
+    """On the paths of the standard branch; None unless it is residual."""
 
 
 def update_actor(
@@ -164,9 +165,11 @@ def update_actor(
     chosen = parts.gate.of_state(batch.observation, generator)
     weight = practise(chosen, parts.practice_share, generator)
     policy = parts.actor(batch.observation, weight)
-    action, log_probability = sample_action(policy, generator)
+    action, log_probability = parts.actor.sample(policy, generator)
     value = parts.smallest_q(batch.observation, action)
     loss = (parts.temperature.alpha * log_probability - value).mean()
+    if parts.prior is not None:
+        loss = loss + parts.prior.penalty(parts.actor.standard)
     norm = descend(parts.optimiser, loss, parts.max_gradient_norm)
     info = {
         'actor/loss': loss.item(),

@@ -181,8 +181,9 @@ def _config_from_dict(kind: Any, data: dict[str, Any], path: str) -> Any:
         )
     values = dict(data)
     for name, field in fields.items():
-        if dataclasses.is_dataclass(field.default_factory):
-            values[name] = _config_from_dict(field.default_factory, data[name], f'{path}.{name}')
+        if callable(field.default_factory):
+            part = type(field.default_factory())
+            values[name] = _config_from_dict(part, data[name], f'{path}.{name}')
     return kind(**values)
 
 

@@ -8,20 +8,11 @@ from collections.abc import Callable
 import dataclasses
 from typing import NamedTuple
 
-from perl_core.contract import Contract
 from perl_core.gate import Gate
 from perl_core.gating import mix_by_gate, practise, select_by_gate
-from perl_core.layers import (
-    EquivariantTrunk,
-    StandardTrunk,
-    TrunkShape,
-    descend,
-    standard_trunk,
-    vector_parts,
-)
+from perl_core.layers import PathwayPrior, TrunkShape, descend
 from perl_core.replay import Batch
-from perl_core.shared_trunk import SharedTrunk
-from perl_core.symmetry import group_named
+from perl_core.spaces import Spaces, StandardTrunk
 import torch
 from torch import nn
 
@@ -31,7 +22,7 @@ class Critic(nn.Module):
 
     def __init__(
         self,
-        contract: Contract,
+        spaces: Spaces,
         shape: TrunkShape,
         standard: StandardTrunk,
         share_trunk: bool = False,
@@ -39,26 +30,23 @@ class Critic(nn.Module):
         """Build twins for each branch; the branches share nothing, unless asked to.
 
         Args:
-            contract: what is seen and said, and the group.
+            spaces: what is seen and said, and the group.
             shape: hidden layers of each trunk.
             standard: network of the standard branch.
             share_trunk: the standard branch goes on from the equivariant trunk's features.
         """
         super().__init__()
         shape = dataclasses.replace(shape, scalars=1, members=2)
-        group, seen = group_named(contract.group), vector_parts(contract.observation)
-        self._vector_size = sum(part.size for part in seen)
-        everything = (*contract.observation, *contract.action)
+        self._seen_size = spaces.seen_size
         if share_trunk:
-            self.standard = SharedTrunk(everything, group, shape, standard)
-            self.equivariant = self.standard.equivariant
+            self.equivariant, self.standard = spaces.shared(standard, 'pair', 'values', shape)
         else:
-            self.equivariant = EquivariantTrunk((*seen, *contract.action), group, shape)
-            self.standard = standard_trunk(standard)(everything, group, shape)
+            self.equivariant = spaces.trunk('equivariant', 'pair', 'values', shape)
+            self.standard = spaces.trunk(standard, 'pair', 'values', shape)
 
     def of_equivariant(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-        """Return Q_E, shape (batch, 2), of observations from which only the vectors are used."""
-        inputs = torch.cat((observation[:, : self._vector_size], action), dim=1)
+        """Return Q_E, shape (batch, 2), from that part of the observations which it may see."""
+        inputs = torch.cat((observation[:, : self._seen_size], action), dim=1)
         return self.equivariant(inputs).scalars
 
     def of_standard(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
@@ -104,6 +92,8 @@ class CriticUpdate(NamedTuple):
     """For clipping."""
     practice_share: float
     """Share of the rows that the standard branch learns from whatever the gate says."""
+    prior: PathwayPrior | None = None
+    """On the paths of the standard branch; None unless it is residual."""
 
 
 def update_critic(
@@ -121,6 +111,8 @@ def update_critic(
         weight = practise(chosen, parts.practice_share, generator)
     values = parts.critic(batch.observation, batch.action, weight)
     loss = (values - target).square().sum(1).mean()
+    if parts.prior is not None:
+        loss = loss + parts.prior.penalty(parts.critic.standard)
     norm = descend(parts.optimiser, loss, parts.max_gradient_norm)
     return {
         'critic/loss': loss.item(),

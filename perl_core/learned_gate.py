@@ -10,16 +10,14 @@ import dataclasses
 import math
 from typing import Literal
 
-from perl_core.contract import Contract
 from perl_core.detection import Comparison
 from perl_core.detectors import Detector, LossDifferenceDetector
 from perl_core.errors import ConfigError
 from perl_core.fields import require_choice
 from perl_core.gating import draw, expectile_loss, gate_loss
-from perl_core.gaussian import random_actions
-from perl_core.layers import PlainTrunk, TrunkShape, descend, follow
+from perl_core.layers import TrunkShape, descend, follow
 from perl_core.replay import Batch
-from perl_core.symmetry import group_named
+from perl_core.spaces import Spaces
 import torch
 from torch import nn
 
@@ -73,22 +71,21 @@ class LearnedGate(nn.Module):
     """Both gates, the target of the first, and the detector that labels."""
 
     def __init__(
-        self, contract: Contract, config: GateConfig, detector: Detector
+        self, spaces: Spaces, config: GateConfig, detector: Detector
     ) -> None:
         """Build the networks with the prior as their output."""
         super().__init__()
         self.config, self.detector = config, detector
-        group = group_named(contract.group)
         shape = TrunkShape(scalars=1, width=config.width, last_layer_scale=0.01)
         prior = math.log(config.prior / (1.0 - config.prior))
-        self.action_gate = PlainTrunk((*contract.observation, *contract.action), group, shape)
+        self.action_gate = spaces.trunk('plain', 'pair', 'values', shape)
         self.action_gate.mlps.set_last_bias(prior)
         self.target_gate = copy.deepcopy(self.action_gate).requires_grad_(False)
-        self.state_gate: PlainTrunk | None = None
+        self.state_gate: nn.Module | None = None
         if config.state == 'expectile':
-            self.state_gate = PlainTrunk(contract.observation, group, shape)
+            self.state_gate = spaces.trunk('plain', 'state', 'values', shape)
             self.state_gate.mlps.set_last_bias(prior)
-        self._action_vectors = sum(part.size for part in contract.action) // 3
+        self.blocks = spaces.action
         if config.state == 'sampled_max':
             # The actions of every deterministic answer, so that it repeats itself.
             self.register_buffer('fixed_actions', self._random_actions(1, torch.default_generator))
@@ -169,8 +166,7 @@ class LearnedGate(nn.Module):
     def _random_actions(self, rows: int, generator: torch.Generator) -> torch.Tensor:
         """Return K actions for each row, shape (rows, K, action size)."""
         count = self.config.sampled_actions
-        shape = (rows * count, self._action_vectors, 3)
-        return random_actions(shape, generator).unflatten(0, (rows, count))
+        return self.blocks.random(rows * count, generator).unflatten(0, (rows, count))
 
     @torch.no_grad()
     def expectile_target(self, batch: Batch) -> torch.Tensor:

@@ -3,22 +3,21 @@
 import dataclasses
 from typing import Literal, NamedTuple
 
-from perl_core.contract import Contract, scales
 from perl_core.detection import Comparison
 from perl_core.errors import ConfigError
 from perl_core.fields import require_choice
-from perl_core.layers import EquivariantTrunk, PlainTrunk, TrunkShape, descend, vector_parts
+from perl_core.layers import TrunkShape, descend
 from perl_core.replay import Batch
-from perl_core.symmetry import group_named
+from perl_core.spaces import Spaces
 import torch
 from torch import nn
 
 
 class Prediction(NamedTuple):
-    """Change of the observation's vectors and reward, in units of a typical step."""
+    """Change of the observation's blocks and reward, in units of a typical step."""
 
     vectors: torch.Tensor
-    """Shape (batch, vectors, 3)."""
+    """Shape (batch, blocks, d); 3-vectors on the arm."""
     reward: torch.Tensor
     """Shape (batch, 1), or (batch, 0) without a reward head."""
 
@@ -52,23 +51,19 @@ class PredictorConfig:
 class Predictors(nn.Module):
     """Both predictors, and the size of a typical step, by which targets are divided."""
 
-    def __init__(self, contract: Contract, config: PredictorConfig) -> None:
+    def __init__(self, spaces: Spaces, config: PredictorConfig) -> None:
         """Build two trunks of the same size that share nothing."""
         super().__init__()
-        self.config = config
-        seen, group = vector_parts(contract.observation), group_named(contract.group)
-        self._vector_size = sum(part.size for part in seen)
-        count = self._vector_size // 3
+        self.config, self.blocks = config, spaces.change
+        self._seen_size = spaces.seen_size
         shape = TrunkShape(
-            vectors=count, scalars=int(config.reward_head), width=config.width, depth=config.depth
+            scalars=int(config.reward_head), width=config.width, depth=config.depth
         )
-        self.equivariant = EquivariantTrunk((*seen, *contract.action), group, shape)
-        self.standard = PlainTrunk((*contract.observation, *contract.action), group, shape)
-        self.register_buffer(
-            'inverse_scale', 1.0 / torch.from_numpy(scales(seen)), persistent=False
-        )
-        # Running mean squares, one a vector and one for the reward: invariant by construction.
-        self.register_buffer('mean_square', torch.ones(count + 1))
+        self.equivariant = spaces.trunk('equivariant', 'pair', 'change', shape)
+        self.standard = spaces.trunk('plain', 'pair', 'change', shape)
+        self.register_buffer('inverse_scale', spaces.inverse_scale, persistent=False)
+        # Running mean squares, one a block and one for the reward: invariant by construction.
+        self.register_buffer('mean_square', torch.ones(self.blocks.count + 1))
         self.register_buffer('reward_mean', torch.zeros(()))
         self.register_buffer('batches', torch.zeros(()))
 
@@ -76,16 +71,14 @@ class Predictors(nn.Module):
         self, observation: torch.Tensor, action: torch.Tensor
     ) -> tuple[Prediction, Prediction]:
         """Return the equivariant and the free prediction."""
-        vectors = torch.cat((observation[:, : self._vector_size], action), dim=1)
+        seen = torch.cat((observation[:, : self._seen_size], action), dim=1)
         everything = torch.cat((observation, action), dim=1)
-        return Prediction(*self.equivariant(vectors)), Prediction(*self.standard(everything))
+        return Prediction(*self.equivariant(seen)), Prediction(*self.standard(everything))
 
     @torch.no_grad()
     def target(self, batch: Batch) -> Prediction:
         """Return what really happened, in units of a typical step."""
-        size = self._vector_size
-        change = (batch.next_observation[:, :size] - batch.observation[:, :size])
-        vectors = (change * self.inverse_scale).unflatten(1, (-1, 3))
+        vectors = self._change(batch)
         typical = self.mean_square.sqrt() + 1e-6
         reward = (batch.reward - self.reward_mean) / typical[-1]
         heads = int(self.config.reward_head)
@@ -94,15 +87,18 @@ class Predictors(nn.Module):
     @torch.no_grad()
     def observe(self, batch: Batch) -> None:
         """Adapt the size of a typical step: running average over about 1000 batches."""
-        size = self._vector_size
-        change = (batch.next_observation[:, :size] - batch.observation[:, :size])
-        vectors = (change * self.inverse_scale).unflatten(1, (-1, 3))
+        vectors = self._change(batch)
         self.batches += 1
         rate = torch.clamp(1.0 / self.batches, min=1e-3)
         self.reward_mean.lerp_(batch.reward.mean(), rate)
         spread = (batch.reward - self.reward_mean).square().mean().unsqueeze(0)
-        squares = torch.cat((vectors.square().sum(-1).mean(0), spread))
-        self.mean_square.lerp_(squares, rate)
+        squares = self.blocks.tied(vectors.square().sum(-1).mean(0))
+        self.mean_square.lerp_(torch.cat((squares, spread)), rate)
+
+    def _change(self, batch: Batch) -> torch.Tensor:
+        size = self._seen_size
+        change = batch.next_observation[:, :size] - batch.observation[:, :size]
+        return self.blocks.split(change * self.inverse_scale)
 
 
 def errors(prediction: Prediction, target: Prediction) -> torch.Tensor:

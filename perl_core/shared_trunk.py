@@ -5,16 +5,15 @@ head of one hidden layer on these features and on everything that is seen. What 
 branch learns so moves the equivariant one too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import dataclasses
 
 from perl_core.contract import Slice
 from perl_core.layers import (
     EquivariantTrunk,
-    StandardTrunk,
+    Trunk,
     TrunkOutput,
     TrunkShape,
-    standard_trunk,
     vector_parts,
 )
 from perl_core.symmetry import Group
@@ -62,7 +61,7 @@ class SharedTrunk(nn.Module):
         inputs: Sequence[Slice],
         group: Group,
         shape: TrunkShape,
-        standard: StandardTrunk,
+        standard: Callable[[Sequence[Slice], Group, TrunkShape], Trunk],
     ) -> None:
         """Build the equivariant trunk and the head.
 
@@ -70,7 +69,7 @@ class SharedTrunk(nn.Module):
             inputs: parts of any kind, in the order in which they come.
             group: of the equivariant trunk.
             shape: outputs of each branch, and hidden layers of the trunk.
-            standard: network of the head.
+            standard: makes the network of the head.
         """
         super().__init__()
         self.equivariant = FeatureTrunk(vector_parts(inputs), group, shape)
@@ -80,7 +79,7 @@ class SharedTrunk(nn.Module):
         )
         size = self.equivariant.feature_size
         features = Slice(name='shared_features', size=size, kind='free', scale=1.0)
-        self.head = standard_trunk(standard)(
+        self.head = standard(
             (*inputs, features), group, dataclasses.replace(shape, depth=1)
         )
 

@@ -1,7 +1,6 @@
 """Layers and networks: plain, equivariant, and what lies between, with the same constructor."""
 
-from typing import Literal
-
+from perl_core.layers.approximate_trunk import ApproximateTrunk
 from perl_core.layers.descent import descend, follow
 from perl_core.layers.equivariant_trunk import EquivariantTrunk
 from perl_core.layers.expansion import expanded_once
@@ -18,20 +17,9 @@ from perl_core.layers.residual_linear import ResidualLinear
 from perl_core.layers.residual_pathway_trunk import ResidualPathwayTrunk
 from perl_core.layers.trunk import Trunk, TrunkOutput, TrunkShape, vector_parts
 
-StandardTrunk = Literal['plain', 'relaxed', 'residual']
-"""Networks of the standard branch: none is constrained to be equivariant."""
-_STANDARD: dict[StandardTrunk, type[PlainTrunk] | type[RelaxedTrunk]] = {
-    'plain': PlainTrunk, 'relaxed': RelaxedTrunk, 'residual': ResidualPathwayTrunk,
-}  # fmt: skip
-
-
-def standard_trunk(name: StandardTrunk) -> type[PlainTrunk] | type[RelaxedTrunk]:
-    """Return the class of this name."""
-    return _STANDARD[name]
-
-
 __all__ = [
     'MLP',
+    'ApproximateTrunk',
     'EquivariantLinear',
     'EquivariantTrunk',
     'ImageKind',
@@ -48,13 +36,11 @@ __all__ = [
     'Trunk',
     'TrunkOutput',
     'TrunkShape',
-    'StandardTrunk',
     'descend',
     'expanded_once',
     'folded',
     'follow',
     'image_network',
     'network',
-    'standard_trunk',
     'vector_parts',
 ]

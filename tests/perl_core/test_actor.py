@@ -3,6 +3,7 @@
 import copy
 
 from perl_core.actor import Actor, ActorUpdate, Temperature, update_actor, update_temperature
+from perl_core.arm_spaces import ArmSpaces
 from perl_core.critic import Critic, CriticUpdate, update_critic
 from perl_core.gate import FixedGate
 from perl_core.layers import TrunkShape
@@ -17,7 +18,8 @@ SHAPE = TrunkShape(width=16, depth=2)
 def branches(request, contract):
     """Return actor and critic, with and without a common trunk."""
     return tuple(
-        kind(contract, SHAPE, 'relaxed', share_trunk=request.param) for kind in (Actor, Critic)
+        kind(ArmSpaces(contract), SHAPE, 'relaxed', share_trunk=request.param)
+        for kind in (Actor, Critic)
     )
 
 
@@ -39,7 +41,7 @@ def test_split_form_has_the_values_and_gradients_of_the_dense_form(branches, mak
     batch, is_open = make_batch(), torch.rand(64) < share
     split = actor(batch.observation, is_open)
     dense = actor(batch.observation, is_open.float())
-    for one, two in zip(split, dense, strict=True):
+    for one, two in zip(split[:2], dense[:2], strict=True):
         assert torch.allclose(one, two, atol=1e-6)
     same_gradients(*(
         gradients((policy.mean.square() + policy.std).sum(), actor) for policy in (split, dense)
@@ -87,7 +89,7 @@ def test_only_a_shared_trunk_lets_the_standard_branch_move_the_equivariant_one(
 ):
     is_open, batch = torch.ones(64, dtype=torch.bool), make_batch()
     for share_trunk in (False, True):
-        actor = Actor(contract, SHAPE, 'plain', share_trunk)
+        actor = Actor(ArmSpaces(contract), SHAPE, 'plain', share_trunk)
         actor(batch.observation, is_open).mean.sum().backward()
         touched = any(p.grad is not None for p in actor.equivariant.parameters())
         assert touched == share_trunk
@@ -99,7 +101,7 @@ def critic_update(critic, next_value):
 
 
 def test_critic_target_by_hand(contract, make_batch):
-    critic = Critic(contract, SHAPE, 'plain')
+    critic = Critic(ArmSpaces(contract), SHAPE, 'plain')
     batch = make_batch(3)._replace(
         reward=torch.tensor([1.0, -1.0, 0.5]), terminated=torch.tensor([0.0, 0.0, 1.0])
     )
@@ -114,7 +116,7 @@ def test_critic_target_by_hand(contract, make_batch):
 
 
 def test_actor_climbs_the_value(contract, make_batch):
-    actor, batch = Actor(contract, SHAPE, 'plain'), make_batch()
+    actor, batch = Actor(ArmSpaces(contract), SHAPE, 'plain'), make_batch()
     parts = ActorUpdate(
         actor, torch.optim.Adam(actor.parameters(), lr=1e-2), FixedGate(False),
         lambda _, action: action[:, 0], Temperature(1e-6), 1e9, 0.0,
@@ -141,10 +143,10 @@ def test_temperature_pulls_entropy_to_its_target(log_probability, sign):
 
 
 def test_a_copy_keeps_its_trunk_shared_and_apart_from_the_original(contract, make_batch):
-    critic = Critic(contract, SHAPE, 'plain', share_trunk=True)
+    critic = Critic(ArmSpaces(contract), SHAPE, 'plain', share_trunk=True)
     twin = copy.deepcopy(critic)
     assert twin.equivariant is twin.standard.equivariant
     assert twin.equivariant is not critic.equivariant
-    separate = Critic(contract, SHAPE, 'plain')
+    separate = Critic(ArmSpaces(contract), SHAPE, 'plain')
     count = sum(parameter.numel() for parameter in critic.parameters())
     assert count < 2 * sum(parameter.numel() for parameter in separate.parameters())

@@ -1,3 +1,4 @@
+from perl_core.arm_spaces import ArmSpaces
 from perl_core.contract import Contract
 from perl_core.detection import Comparison
 from perl_core.detectors import WelfordDetector
@@ -30,7 +31,7 @@ def broken_in(batch):
 
 
 def gate_of(**fields):
-    return LearnedGate(CONTRACT, GateConfig(width=32, **fields), WelfordDetector(1.0))
+    return LearnedGate(ArmSpaces(CONTRACT), GateConfig(width=32, **fields), WelfordDetector(1.0))
 
 
 def with_gate_on_first_joint_speed(gate, sharpness=50.0):

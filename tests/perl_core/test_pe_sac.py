@@ -1,14 +1,15 @@
 import dataclasses
 import json
+from typing import get_args
 from unittest import mock
 
-from perl_core.agents.pe_sac import PESAC, PESACConfig
+from perl_core.agents.pe_sac import PESAC, AgentKind, PESACConfig
 from perl_core.checkpoint import agent_config_from_dict, learning_state, load_learning_state
 from perl_core.contract import ACTION, OBSERVATION
 from perl_core.detectors import DetectorConfig
 from perl_core.errors import ConfigError
 from perl_core.gaussian import squash_log_determinant
-from perl_core.layers import vector_parts
+from perl_core.layers import PathwayPrior, vector_parts
 from perl_core.learned_gate import GateConfig, LearnedGate
 from perl_core.predictors import PredictorConfig
 from perl_core.symmetry import (
@@ -86,7 +87,7 @@ def test_density_is_invariant(contract):
 def test_with_a_closed_gate_it_is_the_strict_agent(contract, make_batch):
     gate = GateConfig(width=16, warm_up_updates=1000)
     patient = dataclasses.replace(SMALL, gate=gate, practice_share=0.0)
-    strict = dataclasses.replace(SMALL, branches='equivariant')
+    strict = dataclasses.replace(SMALL, kind='equivariant')
     agents = [PESAC(config, contract, seed=3) for config in (patient, strict)]
     for _ in range(5):
         batch = make_batch()
@@ -112,7 +113,7 @@ def test_the_standard_branch_practises_while_the_gate_is_closed(contract, make_b
 
 
 def test_only_the_chosen_branch_learns(contract, make_batch):
-    agent = PESAC(dataclasses.replace(SMALL, branches='equivariant'), contract, seed=0)
+    agent = PESAC(dataclasses.replace(SMALL, kind='equivariant'), contract, seed=0)
     before = {name: value.clone() for name, value in agent.state_dict().items()}
     agent.update(make_batch())
     after = agent.state_dict()
@@ -179,6 +180,52 @@ def test_every_variant_learns_resumes_and_decides_as_it_is_exported(contract, ma
     assert config == agent.config
 
 
+@pytest.mark.parametrize('group', ['SO3', 'SO2'])
+@pytest.mark.parametrize('kind', get_args(AgentKind))
+def test_every_kind_of_agent_learns_resumes_and_decides_as_it_is_exported(
+    contract, make_batch, kind, group
+):
+    contract = dataclasses.replace(contract, group=group)
+    config = dataclasses.replace(SMALL, kind=kind)
+    agent, again = (PESAC(config, contract, seed=seed) for seed in (0, 9))
+    for _ in range(3):
+        info = agent.update(make_batch())
+    assert all(torch.tensor(value).isfinite() for value in info.values())
+    load_learning_state(again, learning_state(agent))
+    batch = make_batch()
+    assert agent.update(batch) == again.update(batch)
+    modules, observation = agent.export_modules(), batch.observation
+    branch = 'standard' if config.branches == 'standard' else 'equivariant'
+    seen = observation if branch == 'standard' else observation[:, :15]
+    exported = modules[f'actor_{branch}'](seen)
+    assert torch.allclose(agent.act(observation, explore=False), exported, atol=1e-6)
+    assert set(modules['gate'](observation).tolist()) <= {0.0, 1.0} or kind == 'pe'
+    saved = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert agent_config_from_dict(saved) == config
+
+
+def test_the_prior_pulls_the_free_path_of_both_parts(contract, make_batch):
+    strong = PathwayPrior(equivariant_precision=0.0, free_precision=1e3)
+    none = PathwayPrior(equivariant_precision=0.0, free_precision=0.0)
+    sizes = {}
+    for name, prior in (('strong', strong), ('none', none)):
+        config = dataclasses.replace(SMALL, kind='rpp', actor_prior=prior, critic_prior=prior)
+        agent = PESAC(config, contract, seed=0)
+        for _ in range(30):
+            agent.update(make_batch())
+        sizes[name] = [
+            sum(weights.square().sum() for weights in trunk.pathways().free)
+            for trunk in (agent.actor.standard.trunk, agent.critic.standard)
+        ]
+    for pulled, free in zip(sizes['strong'], sizes['none'], strict=True):
+        assert pulled < 0.1 * free
+
+
+def test_an_unknown_agent_is_refused_by_the_names_of_those_there_are():
+    with pytest.raises(ConfigError, match=r"agent\.kind must be one of \['sac', .*got 'ppo'"):
+        PESACConfig(kind='ppo')
+
+
 class Densely:
     """A hard gate whose answers are floats: both branches then run on every row."""
 
@@ -238,7 +285,7 @@ def test_no_gradient_of_actor_or_critic_reaches_the_gate(contract, make_batch, n
 
 
 def test_critic_learns_a_bandit(contract, make_batch):
-    config = dataclasses.replace(SMALL, branches='equivariant', discount=0.0, reward_scale=1.0)
+    config = dataclasses.replace(SMALL, kind='equivariant', discount=0.0, reward_scale=1.0)
     agent = PESAC(config, contract, seed=0)
     losses = []
     for _ in range(300):
@@ -268,13 +315,13 @@ def test_config_refuses_to_practise_on_more_rows_than_there_are():
 
 def test_config_refuses_to_share_a_trunk_of_one_branch():
     with pytest.raises(ConfigError, match='shared between two branches'):
-        PESACConfig(branches='standard', share_actor_trunk=True)
+        PESACConfig(kind='sac', share_actor_trunk=True)
 
 
 @pytest.mark.parametrize(
     ('field', 'value'),
     [
-        ('branches', 'none'), ('standard_trunk', 'deep'), ('width', 0), ('discount', 1.0),
+        ('kind', 'none'), ('standard_trunk', 'deep'), ('width', 0), ('discount', 1.0),
         ('initial_temperature', 0.0),
     ],
 )  # fmt: skip

@@ -1,3 +1,4 @@
+from perl_core.arm_spaces import ArmSpaces
 from perl_core.errors import ConfigError
 from perl_core.predictors import (
     Prediction,
@@ -31,7 +32,7 @@ def test_without_a_reward_head_only_vectors_count():
 
 
 def test_target_is_the_change_in_typical_steps(contract, make_batch):
-    predictors, batch = Predictors(contract, PredictorConfig(width=16)), make_batch()
+    predictors, batch = Predictors(ArmSpaces(contract), PredictorConfig(width=16)), make_batch()
     predictors.observe(batch)
     target = predictors.target(batch)
     # The first batch fills the averages, so its own mean square is 1 for every vector and reward.
@@ -43,7 +44,7 @@ def test_target_is_the_change_in_typical_steps(contract, make_batch):
 @pytest.mark.parametrize('reward_head', [False, True])
 def test_a_break_in_the_reward_alone_needs_the_reward_head(contract, make_batch, reward_head):
     config = PredictorConfig(width=32, reward_head=reward_head)
-    predictors, shares = Predictors(contract, config), []
+    predictors, shares = Predictors(ArmSpaces(contract), config), []
     optimiser = optimiser_of(predictors)
     for _ in range(450):
         batch = make_batch(128)
@@ -59,7 +60,7 @@ def test_a_break_in_the_reward_alone_needs_the_reward_head(contract, make_batch,
 
 
 def test_held_out_rows_are_never_learned_from(contract, make_batch):
-    first, second = (Predictors(contract, PredictorConfig(width=16)) for _ in range(2))
+    first, second = (Predictors(ArmSpaces(contract), PredictorConfig(width=16)) for _ in range(2))
     second.load_state_dict(first.state_dict())
     batch = make_batch()
     held_out = batch.held_out.unsqueeze(1)

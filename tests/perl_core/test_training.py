@@ -150,7 +150,7 @@ def test_it_learns_the_stand_in(contract, make_env, tmp_path):
         checkpoint_every=700, evaluation_episodes=10,
     )  # fmt: skip
     agent = dataclasses.replace(
-        SMALL, branches='equivariant', width=32, discount=0.8,
+        SMALL, kind='equivariant', width=32, discount=0.8,
         initial_temperature=0.002,
     )
     trainer = make_trainer(make_env, tmp_path, contract, config, agent)

@@ -1,6 +1,6 @@
-"""Partially equivariant soft actor-critic; with a fixed gate, plain or equivariant SAC."""
+"""Partially equivariant soft actor-critic and its rivals, over one core."""
 
 from perl_core.agents.pe_sac.agent import PESAC
-from perl_core.agents.pe_sac.config import PESACConfig
+from perl_core.agents.pe_sac.config import AgentKind, PESACConfig
 
-__all__ = ['PESAC', 'PESACConfig']
+__all__ = ['PESAC', 'AgentKind', 'PESACConfig']

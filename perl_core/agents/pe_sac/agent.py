@@ -13,11 +13,11 @@ from perl_core.actor import (
     update_temperature,
 )
 from perl_core.agents.pe_sac.config import PESACConfig
-from perl_core.agents.pe_sac.parts import build_actor, build_critic, build_gate
+from perl_core.agents.pe_sac.parts import build_actor, build_critic, build_gate, prior_of
+from perl_core.arm_spaces import ArmSpaces
 from perl_core.contract import Contract
 from perl_core.critic import CriticUpdate, update_critic
 from perl_core.gate import FixedGate, Gate, GateModule
-from perl_core.gaussian import action_of, sample_action
 from perl_core.layers import follow
 from perl_core.learned_gate import LearnedGate
 from perl_core.predictors import Predictors, update_predictors
@@ -41,15 +41,16 @@ class PESAC(nn.Module):
         """
         super().__init__()
         self.config, self.contract = config, contract
-        self.actor = _seeded(seed, 'actor', lambda: build_actor(config, contract))
-        self.critic = _seeded(seed, 'critic', lambda: build_critic(config, contract))
+        self.spaces = spaces = ArmSpaces(contract)
+        self.actor = _seeded(seed, 'actor', lambda: build_actor(config, spaces))
+        self.critic = _seeded(seed, 'critic', lambda: build_critic(config, spaces))
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.temperature = Temperature(config.initial_temperature)
-        self.gate: Gate = _seeded(seed, 'gate', lambda: build_gate(config, contract))
+        self.gate: Gate = _seeded(seed, 'gate', lambda: build_gate(config, spaces))
         self.predictors: Predictors | None = None
         if config.branches == 'both':
             self.predictors = _seeded(
-                seed, 'predictors', lambda: Predictors(contract, config.predictors)
+                seed, 'predictors', lambda: Predictors(spaces, config.predictors)
             )
         self.generator = torch.Generator().manual_seed(seed)
         self.updates = 0
@@ -70,9 +71,9 @@ class PESAC(nn.Module):
     def act(self, observation: torch.Tensor, *, explore: bool) -> torch.Tensor:
         """Return actions of shape (batch, action size); the mean unless exploring."""
         if not explore:
-            return action_of(self.actor(observation, self.gate.of_state(observation)))
+            return self.actor.mode(self.actor(observation, self.gate.of_state(observation)))
         weight = self.gate.of_state(observation, self.generator)
-        return sample_action(self.actor(observation, weight), self.generator).action
+        return self.actor.sample(self.actor(observation, weight), self.generator).action
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Let every part learn from one batch.
@@ -83,6 +84,8 @@ class PESAC(nn.Module):
             What to log.
         """
         config, info = self.config, {}
+        if config.augments:
+            batch = self.spaces.turned(batch, self.generator)
         if self.predictors is not None and self.updates % config.symmetry_every == 0:
             predicted, comparison = update_predictors(
                 self.predictors, self._optimisers['predictors'], batch, config.max_gradient_norm
@@ -105,7 +108,7 @@ class PESAC(nn.Module):
     def next_value(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the soft value of observations under the target critic, shape (batch,)."""
         policy = self.actor(observation, self.gate.of_state(observation, self.generator))
-        action, log_probability = sample_action(policy, self.generator)
+        action, log_probability = self.actor.sample(policy, self.generator)
         weight = self.gate.of_action(observation, action, self.generator)
         value = self.target_critic(observation, action, weight).amin(1)
         return value - self.temperature.alpha * log_probability
@@ -125,6 +128,7 @@ class PESAC(nn.Module):
             self.config.reward_scale,
             self.config.max_gradient_norm,
             self._practice_share(),
+            prior_of(self.config, self.config.critic_prior),
         )
 
     def _actor_update(self) -> ActorUpdate:
@@ -136,6 +140,7 @@ class PESAC(nn.Module):
             self.temperature,
             self.config.max_gradient_norm,
             self._practice_share(),
+            prior_of(self.config, self.config.actor_prior),
         )
 
     def _practice_share(self) -> float:

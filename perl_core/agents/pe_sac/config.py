@@ -1,29 +1,58 @@
-"""Configuration of PE-SAC."""
+"""Configuration of PE-SAC and its rivals: one field picks the agent."""
 
 import dataclasses
-from typing import Literal
+import functools
+from typing import Literal, NamedTuple
 
 from perl_core.detectors import DetectorConfig
 from perl_core.errors import ConfigError
 from perl_core.fields import require_choice
-from perl_core.layers import StandardTrunk
+from perl_core.layers import PathwayPrior
 from perl_core.learned_gate import GateConfig
 from perl_core.predictors import PredictorConfig
+from perl_core.spaces import StandardTrunk
 
+AgentKind = Literal['sac', 'equivariant', 'rpp', 'relaxed', 'augmented', 'canonical', 'pe']
+"""'sac': plain SAC. 'equivariant': strictly equivariant SAC. 'rpp': residual pathway networks
+with priors, in policy and critic. 'relaxed': approximately equivariant SAC, equivariant at the
+start. 'augmented': plain SAC that learns from batches turned by elements drawn from the group.
+'canonical': plain SAC that sees and acts from a frame that turns with the robot. 'pe': PE-SAC,
+with two branches and a gate."""
 Branches = Literal['both', 'equivariant', 'standard']
-"""Which branches there are."""
+"""Which branches learn and act."""
+
+
+class Recipe(NamedTuple):
+    """What makes an agent of one kind."""
+
+    branches: Branches
+    """Which branches learn and act."""
+    standard: StandardTrunk | None = None
+    """Network of the standard branch; None leaves the choice to ``standard_trunk``."""
+    augments: bool = False
+    """Whether batches are turned."""
+
+
+RECIPES: dict[AgentKind, Recipe] = {
+    'sac': Recipe('standard', 'plain'),
+    'equivariant': Recipe('equivariant'),
+    'rpp': Recipe('standard', 'residual'),
+    'relaxed': Recipe('standard', 'approximate'),
+    'augmented': Recipe('standard', 'plain', augments=True),
+    'canonical': Recipe('standard', 'canonical'),
+    'pe': Recipe('both'),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PESACConfig:
     """Everything that shapes the agent."""
 
-    branches: Branches = 'both'
-    """'both': the gate decides (PE-SAC). 'equivariant': always closed (strictly equivariant SAC).
-    'standard': always open (plain SAC)."""
+    kind: AgentKind = 'pe'
+    """Which agent."""
     standard_trunk: StandardTrunk = 'relaxed'
-    """Network of the standard branch: 'relaxed' sees the same geometry as the equivariant one,
-    beside everything else; 'plain' is an ordinary MLP."""
+    """Network of PE-SAC's standard branch: 'relaxed' sees the same geometry as the equivariant
+    one, beside everything else; 'plain' is an ordinary MLP."""
     width: int = 128
     """Units in each hidden layer of actor and critic."""
     depth: int = 2
@@ -46,6 +75,19 @@ class PESACConfig:
     practice_every: int = 1
     """It practises at every n-th update, on n times the share: n = 4 saves most of the cost of
     running both branches, and the branch takes fewer and larger steps."""
+    actor_prior: PathwayPrior = dataclasses.field(
+        default_factory=functools.partial(
+            PathwayPrior, equivariant_precision=1e-6, free_precision=1e-6
+        )
+    )
+    """Precisions of a residual policy's two paths, added to its loss. The defaults are the small
+    ones of the released RL agents, in which the small start of the free path is the prior."""
+    critic_prior: PathwayPrior = dataclasses.field(
+        default_factory=functools.partial(
+            PathwayPrior, equivariant_precision=0.0, free_precision=0.0
+        )
+    )
+    """Likewise of the critics."""
     reward_scale: float = 1.0
     """Factor on the reward."""
     discount: float = 0.95
@@ -65,7 +107,7 @@ class PESACConfig:
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
-        require_choice('agent.branches', self.branches, Branches)
+        require_choice('agent.kind', self.kind, AgentKind)
         require_choice('agent.standard_trunk', self.standard_trunk, StandardTrunk)
         for name in ('width', 'depth', 'symmetry_every', 'practice_every'):
             if getattr(self, name) < 1:
@@ -83,6 +125,21 @@ class PESACConfig:
             )
         if self.branches != 'both' and (self.share_critic_trunk or self.share_actor_trunk):
             raise ConfigError(
-                f"a trunk is shared between two branches; with agent.branches={self.branches!r} "
-                "there is one. Choose 'both', or share none."
+                f"a trunk is shared between two branches; with agent.kind={self.kind!r} there is "
+                "one. Choose 'pe', or share none."
             )
+
+    @property
+    def branches(self) -> Branches:
+        """Which branches learn and act."""
+        return RECIPES[self.kind].branches
+
+    @property
+    def standard_kind(self) -> StandardTrunk:
+        """Network of the standard branch."""
+        return RECIPES[self.kind].standard or self.standard_trunk
+
+    @property
+    def augments(self) -> bool:
+        """Whether batches are turned by elements of the group."""
+        return RECIPES[self.kind].augments

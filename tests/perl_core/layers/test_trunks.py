@@ -1,13 +1,13 @@
 from perl_core.contract import ACTION, OBSERVATION
 from perl_core.errors import ConfigError
 from perl_core.layers import (
+    ApproximateTrunk,
     EquivariantTrunk,
     PathwayPrior,
     PlainTrunk,
     RelaxedTrunk,
     ResidualPathwayTrunk,
     TrunkShape,
-    standard_trunk,
     vector_parts,
 )
 from perl_core.symmetry import SO2, SO3, Representation, equivariance_error, trivial, vector
@@ -122,6 +122,29 @@ def test_residual_pathway_trunk_is_equivariant_but_for_its_small_free_path():
     assert PathwayPrior(free_precision=0.0).penalty(trunk) > 0.0
 
 
-def test_trunks_of_the_standard_branch_by_name():
-    assert standard_trunk('residual') is ResidualPathwayTrunk
-    assert standard_trunk('plain') is PlainTrunk
+@pytest.mark.parametrize('group', [SO2(), SO3()])
+def test_approximate_trunk_is_equivariant_at_the_start_and_free_to_leave_it(group):
+    parts = (*OBSERVATION, *ACTION)
+    trunk = ApproximateTrunk(parts, group, TrunkShape(vectors=2, scalars=1, width=32)).double()
+    inputs = torch.randn(32, 45).double()
+    rotation = group.sample(1, torch.Generator().manual_seed(0))[0]
+    turned = inputs.clone()
+    for start, stop in ((0, 15), (39, 45)):
+        part = inputs[:, start:stop].unflatten(1, (-1, 3)) @ rotation.T
+        turned[:, start:stop] = part.flatten(1)
+    turned[:, 15:39] = torch.randn(32, 24)
+
+    @torch.no_grad()
+    def broken():
+        before, after = trunk(inputs), trunk(turned)
+        vectors = (after.vectors - before.vectors @ rotation.T).abs().max()
+        return max(float(vectors), float((after.scalars - before.scalars).abs().max()))
+
+    assert broken() < 1e-10
+    for parameter in (trunk.of_vectors, trunk.of_free, trunk.of_basis):
+        (trunk(inputs).vectors.square().sum() + trunk(inputs).scalars.sum()).backward()
+        with torch.no_grad():
+            parameter -= 0.1 * parameter.grad.sign()
+        assert broken() > 1e-3
+        with torch.no_grad():
+            parameter += 0.1 * parameter.grad.sign()
