@@ -4,6 +4,7 @@ All poses are of the flange frame ``tool0`` in UR's own frame ``base`` (the fram
 controller reports actual_TCP_pose). ROS's ``base_link`` is ``base`` turned by 180 degrees about z.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,10 @@ class Pose(NamedTuple):
     """Shape (3, 3)."""
 
 
+_BASE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+"""Axes x, y, z and origin of ``base`` itself."""
+
+
 class Kinematics:
     """Forward kinematics of one arm."""
 
@@ -50,13 +55,31 @@ class Kinematics:
             parameters: nominal or calibrated DH parameters.
         """
         self.parameters = parameters
-        self._links = np.zeros((6, 4, 4))
-        self._links[:, 3, 3] = 1.0
-        self._cos_alpha = np.cos(parameters.alpha_rad)
-        self._sin_alpha = np.sin(parameters.alpha_rad)
-        self._links[:, 2, 1] = self._sin_alpha
-        self._links[:, 2, 2] = self._cos_alpha
-        self._links[:, 2, 3] = parameters.d_m
+        self._links = tuple(zip(
+            parameters.theta_rad.tolist(), parameters.d_m.tolist(), parameters.a_m.tolist(),
+            np.cos(parameters.alpha_rad).tolist(), np.sin(parameters.alpha_rad).tolist(),
+            strict=True,
+        ))
+
+    def _chain(self, joint_position_rad: np.ndarray) -> list[tuple[float, ...]]:
+        """Return the frames 0 to 6: the axes x, y and z and the origin, in ``base``."""
+        # Plain floats: this runs in loops of 500 Hz, where numpy would take four times as long.
+        chain = [_BASE]
+        x0, x1, x2, y0, y1, y2, z0, z1, z2, p0, p1, p2 = _BASE
+        for angle_rad, link in zip(joint_position_rad.tolist(), self._links, strict=True):
+            theta_rad, d_m, a_m, cos_alpha, sin_alpha = link
+            cosine, sine = math.cos(angle_rad + theta_rad), math.sin(angle_rad + theta_rad)
+            # About z by the joint angle, along z and x by the link, about x by its twist.
+            v0, v1, v2 = cosine * y0 - sine * x0, cosine * y1 - sine * x1, cosine * y2 - sine * x2
+            x0, x1, x2 = cosine * x0 + sine * y0, cosine * x1 + sine * y1, cosine * x2 + sine * y2
+            p0 += a_m * x0 + d_m * z0
+            p1 += a_m * x1 + d_m * z1
+            p2 += a_m * x2 + d_m * z2
+            y0, z0 = cos_alpha * v0 + sin_alpha * z0, cos_alpha * z0 - sin_alpha * v0
+            y1, z1 = cos_alpha * v1 + sin_alpha * z1, cos_alpha * z1 - sin_alpha * v1
+            y2, z2 = cos_alpha * v2 + sin_alpha * z2, cos_alpha * z2 - sin_alpha * v2
+            chain.append((x0, x1, x2, y0, y1, y2, z0, z1, z2, p0, p1, p2))
+        return chain
 
     def frames(self, joint_position_rad: np.ndarray) -> np.ndarray:
         """Return the frames 0 (``base``) to 6 (``tool0``) as homogeneous matrices.
@@ -67,27 +90,15 @@ class Kinematics:
         Returns:
             Shape (7, 4, 4), each in ``base``.
         """
-        angle_rad = joint_position_rad + self.parameters.theta_rad
-        cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
-        links = self._links
-        links[:, 0, 0] = cosine
-        links[:, 0, 1] = -sine * self._cos_alpha
-        links[:, 0, 2] = sine * self._sin_alpha
-        links[:, 0, 3] = self.parameters.a_m * cosine
-        links[:, 1, 0] = sine
-        links[:, 1, 1] = cosine * self._cos_alpha
-        links[:, 1, 2] = -cosine * self._sin_alpha
-        links[:, 1, 3] = self.parameters.a_m * sine
-        frames = np.empty((7, 4, 4))
-        frames[0] = np.eye(4)
-        for joint in range(6):
-            np.matmul(frames[joint], links[joint], out=frames[joint + 1])
+        frames = np.zeros((7, 4, 4))
+        frames[:, 3, 3] = 1.0
+        columns = np.array(self._chain(joint_position_rad)).reshape(7, 4, 3)
+        frames[:, :3] = columns.transpose(0, 2, 1)
         return frames
 
     def tool_pose(self, joint_position_rad: np.ndarray) -> Pose:
         """Return the pose of ``tool0`` in ``base`` for joint angles [rad] of shape (6,)."""
-        tool = self.frames(joint_position_rad)[6]
-        return Pose(tool[:3, 3].copy(), tool[:3, :3].copy())
+        return _pose(self._chain(joint_position_rad)[6])
 
     def tool_pose_and_jacobian(self, joint_position_rad: np.ndarray) -> tuple[Pose, np.ndarray]:
         """Return the pose of ``tool0`` and the geometric Jacobian, both in ``base``.
@@ -100,13 +111,17 @@ class Kinematics:
             origin of ``tool0`` [m/s], rows 3-5 its angular velocity [rad/s], for joint rates
             [rad/s].
         """
-        frames = self.frames(joint_position_rad)
-        tool = frames[6]
-        axes = frames[:6, :3, 2]
-        arms_m = tool[:3, 3] - frames[:6, :3, 3]
-        jacobian = np.empty((6, 6))
-        jacobian[0] = axes[:, 1] * arms_m[:, 2] - axes[:, 2] * arms_m[:, 1]
-        jacobian[1] = axes[:, 2] * arms_m[:, 0] - axes[:, 0] * arms_m[:, 2]
-        jacobian[2] = axes[:, 0] * arms_m[:, 1] - axes[:, 1] * arms_m[:, 0]
-        jacobian[3:] = axes.T
-        return Pose(tool[:3, 3].copy(), tool[:3, :3].copy()), jacobian
+        *joints, tool = self._chain(joint_position_rad)
+        *_, p0, p1, p2 = tool
+        columns = []
+        for *_, z0, z1, z2, o0, o1, o2 in joints:
+            r0, r1, r2 = p0 - o0, p1 - o1, p2 - o2
+            columns.append((z1 * r2 - z2 * r1, z2 * r0 - z0 * r2, z0 * r1 - z1 * r0, z0, z1, z2))
+        return _pose(tool), np.array(np.array(columns).T, order='C')
+
+
+def _pose(frame: tuple[float, ...]) -> Pose:
+    x0, x1, x2, y0, y1, y2, z0, z1, z2, *position_m = frame
+    return Pose(
+        np.array(position_m), np.array(((x0, y0, z0), (x1, y1, z1), (x2, y2, z2)))
+    )
