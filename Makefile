@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo test test-search lint results clean bench-layers bench-replay bench-emulator fuzz-emulator
+.PHONY: help setup demo test test-search lint results clean bench-layers bench-loop bench-replay bench-emulator fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -53,6 +53,9 @@ bench-layers: setup  ## Time every kind of network against a plain MLP; run it a
 
 bench-replay: setup  ## Measure speed and memory of judging a recording; BAG=... for one of yours
 	$(PY) -m perl_replay.bench '$(or $(BAG),tests/bags/reach)'
+
+bench-loop: setup  ## Measure the control loop at 500 Hz against its bars; run it alone
+	$(PY) -m perl_control.bench_loop $(ARGUMENTS)
 
 bench-emulator: setup  ## Measure the emulated controller in real time; run it alone
 	$(PY) -m perl_sim.ur_controller.bench $(ARGUMENTS)

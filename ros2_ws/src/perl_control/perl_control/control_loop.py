@@ -183,7 +183,9 @@ class ControlLoop:
     def _move(self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int) -> None:
         """Filter the target and send it."""
         parts = self._parts
+        begin_ns = time.monotonic_ns()
         result = parts.safety.step(asked_rad, state, now_ns)
+        filter_us = (time.monotonic_ns() - begin_ns) * 1e-3
         self._command = Command(result.position_rad, result.velocity_rad_s)
         if asked_rad is not None:
             parts.runner.follow(asked_rad, self._command)
@@ -192,7 +194,7 @@ class ControlLoop:
             self._sending = False
             state = parts.link.read_state(time.monotonic_ns())
             parts.safety.stop(_safety_reason(state) or 'target_refused')
-        parts.telemetry.command(asked_rad, result)
+        parts.telemetry.command(asked_rad, result, filter_us)
 
     def _answer_reset(self, orders: Orders, now_ns: int) -> None:
         """Try to leave FAULT when the node asks for it."""

@@ -84,6 +84,11 @@ class LoopClient:
         return self.latest[name]
 
     @property
+    def pid(self) -> int:
+        """Of the control loop's process."""
+        return self._process.pid
+
+    @property
     def orders(self) -> Orders:
         """What was ordered last."""
         return self._orders

@@ -41,6 +41,11 @@ class LoopProcess:
         self._stdout, self._received = events, b''
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
     def returncode(self) -> int | None:
         """Exit status, or None while it runs."""
         return self._process.poll()

@@ -20,6 +20,7 @@ RECORD = np.dtype([
     ('lateness_us', 'f4'),
     ('work_us', 'f4'),
     ('state_age_us', 'f4'),
+    ('filter_us', 'f4'),
     ('overruns', 'u8'),
     ('skipped', 'u8'),
     ('policy_misses', 'u8'),

@@ -37,9 +37,12 @@ class TelemetryWriter:
         at['measured_rad'][0] = state.joint_position_rad
         at['measured_rad_s'][0] = state.joint_velocity_rad_s
 
-    def command(self, asked_rad: np.ndarray | None, result: FilterResult) -> None:
+    def command(
+        self, asked_rad: np.ndarray | None, result: FilterResult, filter_us: float
+    ) -> None:
         """Note what was asked and what was sent; what nobody asked for counts as sent."""
         at = self._at
+        at['filter_us'][0] = filter_us
         at['asked_rad'][0] = result.position_rad if asked_rad is None else asked_rad
         at['sent_rad'][0] = result.position_rad
         at['severity'][0] = result.severity
