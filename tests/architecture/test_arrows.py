@@ -110,7 +110,7 @@ OWNED = (
     ),
     Owned(('ray',), ('sim/experiment/backends.py',)),
     # The recorder finds message types by their ROS names; nobody else hides what it imports.
-    Owned(('<computed>',), ('ros2_ws/src/perl_replay/perl_replay/recorder_node.py',)),
+    Owned(('<computed>',), ('ros2_ws/src/perl_replay/perl_replay/raw_queue_node.py',)),
 )  # fmt: skip
 NAMELESS = {'utils', 'util', 'common', 'helpers', 'helper', 'misc'}
 UNSAFE_CALLS = {

@@ -8,7 +8,7 @@ import sys
 
 from perl_core.errors import BagError
 from perl_msgs.action import Reach
-from perl_msgs.msg import ControllerState, ReachEvent, SafetyState
+from perl_msgs.msg import ControllerState, Mark, ReachEvent, SafetyState
 from perl_replay import episodes, safety_events
 from perl_replay.evaluation import EvaluationOptions, evaluate_bag
 from perl_replay.report import print_report
@@ -205,3 +205,24 @@ def test_command_exits_2_with_one_sentence(make_bag, goal_type, tmp_path):
     assert result.returncode == 2
     assert 'truncated or damaged' in result.stderr
     assert json.loads(result.stdout.splitlines()[-1])['summary']['reached'] == 1
+
+
+def test_marks_are_shown_at_their_times_and_without_what_a_terminal_obeys(start_run, goal_type):
+    run = start_run()
+    run.controller(2)
+    run.pursue(goal_type())
+    run.put('/perl_recorder/marks', stamped_mark('a cup fell \x1b[2J', run.now_ns))
+    evaluation = evaluate_bag(run.close(), EvaluationOptions(partial=True))
+    mark = evaluation.marks[0]
+    assert mark.text == 'a cup fell \x1b[2J'
+    assert mark.time_s == pytest.approx(evaluation.duration_s)
+    assert evaluation.to_dict()['marks'] == [{'time_s': mark.time_s, 'text': mark.text}]
+    shown = io.StringIO()
+    print_report(evaluation, shown)
+    assert f'{mark.time_s:8.2f} s  mark: a cup fell ?[2J' in shown.getvalue()
+
+
+def stamped_mark(text, time_ns):
+    mark = Mark(text=text)
+    mark.header.stamp.sec, mark.header.stamp.nanosec = divmod(time_ns, 1_000_000_000)
+    return mark

@@ -1,22 +1,32 @@
-"""Writes bags as rosbag2 does: a folder with an MCAP file and metadata.yaml (version 9).
+"""Writes bags as rosbag2 does: a folder with MCAP files and metadata.yaml.
 
 Messages are stored as they came, serialised. What was flushed is on its way to the disk as whole
-chunks, so that a bag whose writer was killed can be read up to there.
+chunks, so that a bag whose writer was killed can be read up to there. Every file repeats the
+definitions and the metadata, so that each can be understood alone.
 """
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
+import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from mcap.writer import CompressionType, Writer
-from perl_core.errors import BagError
+from perl_core.errors import BagError, ConfigError
 import yaml
 
-_ROSBAG2_METADATA_VERSION = 9
-_FOREVER = {'sec': 9223372036, 'nsec': 854775807}
-"""An infinite duration in ROS: RMW_DURATION_INFINITE, 2^63 - 1 ns."""
+from perl_replay.bag_metadata import (
+    FileFacts,
+    TopicFacts,
+    information,
+    qos_profiles,
+    write_metadata,
+)
+
 _CHUNK_BYTES = 1 << 20
+_NEVER = 1 << 63
+"""Later than every time."""
 
 
 class _Definition(Protocol):
@@ -31,6 +41,24 @@ class _Definition(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Split:
+    """When a bag goes on in another file."""
+
+    duration_s: float = 0.0
+    """After so much recording; 0: never."""
+    size_bytes: int = 0
+    """Once the file is as large as this; 0: never."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no duration or size."""
+        if not 0.0 <= self.duration_s < float('inf') or self.size_bytes < 0:
+            raise ConfigError(
+                'a bag is split after a duration in seconds and a size in bytes, both at least '
+                f'0 (0: never); got {self.duration_s} s and {self.size_bytes} bytes'
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class BagSize:
     """How much a closed bag holds."""
 
@@ -41,55 +69,49 @@ class BagSize:
     messages: int
     """Messages of all topics."""
     bytes: int
-    """Size of the MCAP file."""
+    """Size of all MCAP files."""
 
 
 @dataclasses.dataclass(kw_only=True)
 class _Channel:
     """A topic under way."""
 
-    channel_id: int
-    topic: str
     definition: _Definition
-    latched: bool
-    messages: int = 0
+    facts: TopicFacts
+    channel_id: int = 0
+    """In the present file."""
 
 
 class BagWriter:
     """One bag being written."""
 
-    def __init__(self, folder: Path, ros_distro: str = '') -> None:
-        """Create the folder and start the file.
+    def __init__(self, folder: Path, ros_distro: str = '', split: Split | None = None) -> None:
+        """Create the folder and start the first file.
 
         Args:
             folder: the bag; must not exist yet.
             ros_distro: name of the ROS distribution, for the record.
+            split: when to begin another file; None: never.
 
         Raises:
             BagError: the folder exists or cannot be made.
         """
         self.folder = folder
         self._distro = ros_distro
+        self._split = split or Split()
         self._channels: dict[str, _Channel] = {}
-        self._schemas: dict[str, int] = {}
-        self._first_ns, self._last_ns = 0, 0
+        self._metadata: dict[str, dict[str, str]] = {}
+        self._files: list[FileFacts] = []
+        self._bytes = 0
         try:
             folder.mkdir(parents=True)
-            self._file = (folder / f'{folder.name}_0.mcap').open('xb')
         except FileExistsError as error:
             raise BagError(
                 f'the bag {folder} exists already and is not overwritten; give another folder'
             ) from error
         except OSError as error:
             raise BagError(f'the bag {folder} cannot be made: {error.strerror}') from error
-        self._writer = Writer(
-            self._file,
-            chunk_size=_CHUNK_BYTES,
-            compression=CompressionType.ZSTD,
-            enable_data_crcs=True,
-        )
-        with self._reporting():
-            self._writer.start(profile='ros2', library='perl_replay')
+        self._begin_file()
 
     def add_topic(self, topic: str, definition: _Definition, latched: bool = False) -> None:
         """Announce a topic; a topic without messages is still listed in the bag.
@@ -99,22 +121,12 @@ class BagWriter:
             definition: type, text and hash of its messages.
             latched: offered as transient local with depth 1, not as volatile with depth 10.
         """
-        if definition.type not in self._schemas:
-            self._schemas[definition.type] = self._writer.register_schema(
-                name=definition.type, encoding='ros2msg', data=definition.text.encode()
-            )
-        channel_id = self._writer.register_channel(
-            topic=topic,
-            message_encoding='cdr',
-            schema_id=self._schemas[definition.type],
-            metadata={
-                'offered_qos_profiles': yaml.safe_dump(_qos(latched), sort_keys=False),
-                'topic_type_hash': definition.type_hash,
-            },
+        facts = TopicFacts(
+            name=topic, type=definition.type, type_hash=definition.type_hash,
+            qos=qos_profiles(latched),
         )
-        self._channels[topic] = _Channel(
-            channel_id=channel_id, topic=topic, definition=definition, latched=latched
-        )
+        channel = self._channels[topic] = _Channel(definition=definition, facts=facts)
+        self._register(channel)
 
     def write(self, topic: str, data: bytes, received_ns: int, sent_ns: int) -> None:
         """Add one serialised message.
@@ -128,21 +140,26 @@ class BagWriter:
         Raises:
             BagError: the disk is full, or the file cannot be written for another reason.
         """
-        channel = self._channels[topic]
-        self._first_ns = min(self._first_ns or received_ns, received_ns)
-        self._last_ns = max(self._last_ns, received_ns)
-        channel.messages += 1
         with self._reporting():
+            if received_ns >= self._until_ns or self._is_full():
+                self._end_file()
+                self._begin_file()
+            channel, file = self._channels[topic], self._files[-1]
+            if not file.messages and self._split.duration_s:
+                self._until_ns = received_ns + round(self._split.duration_s * 1e9)
+            file.note(received_ns)
+            channel.facts.messages += 1
             self._writer.add_message(
                 channel_id=channel.channel_id,
                 log_time=received_ns,
                 data=data,
                 publish_time=sent_ns,
-                sequence=channel.messages,
+                sequence=channel.facts.messages,
             )
 
     def add_metadata(self, name: str, values: dict[str, str]) -> None:
-        """Add a metadata record; it is in the file at the next flush."""
+        """Add a metadata record, or say it anew; it is in the file at the next flush."""
+        self._metadata[name] = values
         with self._reporting():
             self._writer.add_metadata(name, values)
 
@@ -156,37 +173,82 @@ class BagWriter:
             self._writer.flush()
 
     def close(self) -> BagSize:
-        """Finish the file and write metadata.yaml.
+        """Finish the bag and write metadata.yaml.
 
         Raises:
             BagError: the disk is full, or the file cannot be written for another reason.
         """
-        information = self._information()
         with self._reporting():
-            # rosbag2 keeps a copy inside the file, so that the file alone tells what it is.
-            self._writer.add_metadata(
-                'rosbag2', {'serialized_metadata': yaml.safe_dump(information, sort_keys=False)}
-            )
-            self._writer.finish()
-            self._file.close()
-            (self.folder / 'metadata.yaml').write_text(
-                yaml.safe_dump({'rosbag2_bagfile_information': information}, sort_keys=False),
-                'utf-8',
-            )
+            self._end_file()
+            write_metadata(self.folder, self._information())
+        counts = [channel.facts.messages for channel in self._channels.values()]
         return BagSize(
             path=self.folder,
-            topics=sum(channel.messages > 0 for channel in self._channels.values()),
-            messages=information['message_count'],
-            bytes=Path(self._file.name).stat().st_size,
+            topics=sum(count > 0 for count in counts),
+            messages=sum(counts),
+            bytes=self._bytes,
         )
 
     def abandon(self) -> None:
         """Let go of the file as it is, after an error; what was flushed can be read."""
         with contextlib.suppress(OSError):
-            self._file.close()
+            self._stream.close()
+
+    def _is_full(self) -> bool:
+        """Return whether the present file is as large as it may be."""
+        most = self._split.size_bytes
+        return most > 0 and self._files[-1].messages > 0 and self._stream.tell() >= most
+
+    def _begin_file(self) -> None:
+        """Start the next file: with all that was announced and noted until now."""
+        name = f'{self.folder.name}_{len(self._files)}.mcap'
+        with self._reporting():
+            self._stream = (self.folder / name).open('xb')
+            self._files.append(FileFacts(name=name))
+            self._schemas: dict[str, int] = {}
+            self._until_ns = _NEVER
+            self._writer = Writer(
+                self._stream,
+                chunk_size=_CHUNK_BYTES,
+                compression=CompressionType.ZSTD,
+                enable_data_crcs=True,
+            )
+            self._writer.start(profile='ros2', library='perl_replay')
+            for channel in self._channels.values():
+                self._register(channel)
+            for metadata, values in self._metadata.items():
+                self._writer.add_metadata(metadata, values)
+
+    def _end_file(self) -> None:
+        """Finish the present file and see it on the disk."""
+        # rosbag2 keeps a copy inside the file, so that the file alone tells what it is.
+        described = yaml.safe_dump(self._information(), sort_keys=False)
+        self._writer.add_metadata('rosbag2', {'serialized_metadata': described})
+        self._writer.finish()
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._bytes += self._stream.tell()
+        self._stream.close()
+
+    def _register(self, channel: _Channel) -> None:
+        """Announce a topic in the present file."""
+        definition = channel.definition
+        if definition.type not in self._schemas:
+            self._schemas[definition.type] = self._writer.register_schema(
+                name=definition.type, encoding='ros2msg', data=definition.text.encode()
+            )
+        channel.channel_id = self._writer.register_channel(
+            topic=channel.facts.name,
+            message_encoding='cdr',
+            schema_id=self._schemas[definition.type],
+            metadata={
+                'offered_qos_profiles': yaml.safe_dump(channel.facts.qos, sort_keys=False),
+                'topic_type_hash': definition.type_hash,
+            },
+        )
 
     @contextlib.contextmanager
-    def _reporting(self) -> Any:
+    def _reporting(self) -> Iterator[None]:
         """Turn errors of the operating system into one sentence."""
         try:
             yield
@@ -196,61 +258,7 @@ class BagWriter:
                 f'until then can be read. Make room, or record elsewhere'
             ) from error
 
-    def _information(self) -> dict[str, Any]:
-        """Return rosbag2's description of the bag."""
-        start = {'nanoseconds_since_epoch': self._first_ns}
-        duration = {'nanoseconds': self._last_ns - self._first_ns}
-        count = sum(channel.messages for channel in self._channels.values())
-        file_name = Path(self._file.name).name
-        return {
-            'version': _ROSBAG2_METADATA_VERSION,
-            'storage_identifier': 'mcap',
-            'duration': duration,
-            'starting_time': start,
-            'message_count': count,
-            'topics_with_message_count': [_topic_entry(c) for c in self._channels.values()],
-            'compression_format': '',
-            'compression_mode': '',
-            'relative_file_paths': [file_name],
-            'files': [
-                {
-                    'path': file_name,
-                    'starting_time': dict(start),
-                    'duration': dict(duration),
-                    'message_count': count,
-                }
-            ],
-            'custom_data': None,
-            'ros_distro': self._distro,
-        }
-
-
-def _topic_entry(channel: _Channel) -> dict[str, Any]:
-    """Return rosbag2's description of a topic."""
-    return {
-        'topic_metadata': {
-            'name': channel.topic,
-            'type': channel.definition.type,
-            'serialization_format': 'cdr',
-            'offered_qos_profiles': _qos(channel.latched),
-            'type_description_hash': channel.definition.type_hash,
-        },
-        'message_count': channel.messages,
-    }
-
-
-def _qos(latched: bool) -> list[dict[str, Any]]:
-    """Return the one offered profile of a topic, in the words of rosbag2's version 9."""
-    return [
-        {
-            'history': 'keep_last',
-            'depth': 1 if latched else 10,
-            'reliability': 'reliable',
-            'durability': 'transient_local' if latched else 'volatile',
-            'deadline': dict(_FOREVER),
-            'lifespan': dict(_FOREVER),
-            'liveliness': 'automatic',
-            'liveliness_lease_duration': dict(_FOREVER),
-            'avoid_ros_namespace_conventions': False,
-        }
-    ]
+    def _information(self) -> dict[str, object]:
+        """Return rosbag2's description of the bag so far."""
+        facts = [channel.facts for channel in self._channels.values()]
+        return information(facts, self._files, self._distro)

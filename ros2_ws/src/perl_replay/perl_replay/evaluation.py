@@ -19,8 +19,9 @@ from perl_replay.goals import (
     with_safety,
 )
 from perl_replay.latency import LatencyFigures
+from perl_replay.marks import MarkFigures
 from perl_replay.monitor_replay import MonitorReplayFigures
-from perl_replay.needed import NEEDED
+from perl_replay.needed import NEEDED, WELCOME
 from perl_replay.objections import Objections
 from perl_replay.observation_replay import ObservationReplayFigures
 from perl_replay.policy_replay import PolicyReplayFigures, replay_problems
@@ -83,6 +84,8 @@ class Evaluation:
     """The control loop's punctuality."""
     safety: SafetyFigures
     """Stops, faults and limits."""
+    marks: tuple[MarkFigures, ...]
+    """What somebody remarked while it was recorded."""
     stops: tuple[StopFigures, ...]
     """How the arm came to rest after each stop."""
     latency: LatencyFigures
@@ -145,7 +148,8 @@ def evaluate_bag(
     bag = Bag(Path(path), readable_part=options.partial)
     if not bag.message_count:
         raise BagError(f'{path} holds no messages. {bag.damage or "Nothing was recorded."}')
-    usable = bag.require(NEEDED, objections)
+    welcome = {name: wanted for name, wanted in WELCOME.items() if name in bag.topics}
+    usable = [*bag.require(NEEDED, objections), *bag.require(welcome, objections)]
     robot = bag.metadata.get('perl_robot', {})
     source = Source(
         path=bag.path, start_ns=bag.start_ns, bundle_sha256=robot.get('bundle_sha256', '')
@@ -192,6 +196,7 @@ def _evaluation(
         goals=tuple(with_safety(goals, safety.events)),
         timing=timing,
         safety=safety,
+        marks=tuple(reading.marks),
         stops=reading.stops.figures(),
         latency=reading.latency.figures(),
         latency_curve=reading.latency.curve(),

@@ -6,6 +6,7 @@ from perl_replay.topics import (
     FILTER_SAFETY,
     JOINT_STATES,
     LOOP_TIMING,
+    MARKS,
     MONITOR_SAFETY,
     POLICY_STATE,
     REACH_EVENTS,
@@ -42,3 +43,6 @@ NEEDED = {
     MONITOR_SAFETY: ('perl_msgs/msg/SafetyState', _SAFETY_FIELDS),
 }
 """Topics that the figures need, with the types and fields they are read from."""
+
+WELCOME = {MARKS: ('perl_msgs/msg/Mark', ('header', 'text'))}
+"""Topics that are read where a bag has them."""

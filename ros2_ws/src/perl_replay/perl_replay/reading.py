@@ -17,6 +17,7 @@ from perl_replay.filter_replay import FilterReplay, FilterRun
 from perl_replay.goal_loop import GoalLoop, GoalLoopFigures
 from perl_replay.goals import GoalFigures, judge_goal
 from perl_replay.latency import Latency, LatencyFigures
+from perl_replay.marks import MarkFigures
 from perl_replay.monitor_replay import MonitorReplay
 from perl_replay.objections import Objections
 from perl_replay.observation_replay import ObservationReplay
@@ -33,6 +34,7 @@ from perl_replay.topics import (
     FILTER_SAFETY,
     JOINT_STATES,
     LOOP_TIMING,
+    MARKS,
     MONITOR_SAFETY,
     POLICY_STATE,
     REACH_EVENTS,
@@ -86,6 +88,7 @@ class Reading:
         self.policy: PolicyReplay | None = None
         self.symmetry: SymmetryScore | None = None
         self.notes: list[str] = []
+        self.marks: list[MarkFigures] = []
         self._source, self._bundle, self._observe = source, bundle, observe
         self._objections = objections
         self._sha256 = source.bundle_sha256
@@ -107,6 +110,7 @@ class Reading:
             JOINT_STATES: self._add_joints,
             FILTER_SAFETY: self._add_safety,
             MONITOR_SAFETY: self._add_safety,
+            MARKS: self._add_mark,
         }
 
     def read(self, messages: Iterable[BagMessage]) -> list[GoalFigures]:
@@ -189,6 +193,10 @@ class Reading:
         source = 'filter' if message.topic == FILTER_SAFETY else 'monitor'
         self.safety.add_safety(source, message.data, message.received_ns)
         self._note_stops(at_ns)
+
+    def _add_mark(self, message: BagMessage, _at_ns: int) -> None:
+        time_s = (message.received_ns - self._source.start_ns) / 1e9
+        self.marks.append(MarkFigures(time_s=time_s, text=message.data.text))
 
     def _note_stops(self, at_ns: int) -> None:
         """Hand new safety events to the collector of stops."""

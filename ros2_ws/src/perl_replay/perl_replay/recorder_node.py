@@ -4,82 +4,61 @@ Nothing is deserialised and no executor spins: the middleware queues and time-st
 and the node drains all queues every 20 ms, which costs far less than a wake-up per message.
 """
 
-from collections.abc import Iterator
-import importlib
+from collections.abc import Callable
+import itertools
+import operator
 import os
 from pathlib import Path
 import signal
 import sys
+import threading
 import time
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 from perl_core.errors import ConfigError, PerlError
-from perl_msgs.msg import ControllerState
+from perl_msgs.msg import ControllerState, Mark
+from perl_msgs.srv import AddMark
+from perl_safety.limits import DEFAULT_LIMITS_FILE
 import rclpy
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import Trigger
 
-from perl_replay.bag_writer import BagSize, BagWriter
+from perl_replay.bag_writer import BagSize, Split
 from perl_replay.definitions import load_definition
-from perl_replay.provenance import describe_software
-from perl_replay.topics import CONTROLLER_STATE, Topic, select_topics
+from perl_replay.provenance import describe_robot, describe_settings, describe_software
+from perl_replay.raw_queue_node import RawQueue
+from perl_replay.raw_service_node import RawService
+from perl_replay.recording import Recordings
+from perl_replay.topics import CONTROLLER_STATE, MARKS, select_topics
 
 _POLL_S = 0.02
-_FLUSH_S = 0.5
-"""A killed recorder loses at most this and one poll."""
-_QUEUE_DEPTH = 2000
-"""Four seconds of a 500 Hz topic, should the disk stall."""
-
-
-class _Taken(NamedTuple):
-    """One message from a queue."""
-
-    received_ns: int
-    sent_ns: int
-    topic: str
-    data: bytes
-
-
-class _Queue:
-    """Serialised messages of one topic, kept by the middleware until they are drained."""
-
-    def __init__(self, node: Node, topic: Topic) -> None:
-        """Subscribe."""
-        self.topic = topic.name
-        self._newest_ns = 0
-        profile = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST,
-            depth=_QUEUE_DEPTH,
-            reliability=ReliabilityPolicy.RELIABLE,
-            durability=(
-                DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE
-            ),
-        )
-        self._subscription = node.create_subscription(
-            _message_class(topic.type), topic.name, _never_called, profile, raw=True
-        )
-
-    def drain(self, now_ns: int) -> Iterator[_Taken]:
-        """Take everything that waits, in the order of the publisher."""
-        handle, message_type = self._subscription.handle, self._subscription.msg_type
-        while (entry := handle.take_message(message_type, True)) is not None:
-            data, info = entry
-            # Not every middleware stamps; then the time of this poll is the best that is known.
-            received_ns = info['received_timestamp'] or now_ns
-            # What overtook a message that had to be sent again waited for it.
-            self._newest_ns = max(self._newest_ns, received_ns)
-            sent_ns = info['source_timestamp'] or received_ns
-            yield _Taken(self._newest_ns, sent_ns, self.topic, data)
+_ASK_AGAIN_S = 5.0
+"""A robot that is switched on later is asked then who it is."""
+_LONGEST_MARK = 1000
+_PARAMETERS = {
+    'bag': '',
+    'autostart': True,
+    'split_s': 0.0,
+    'split_mb': 0.0,
+    'robot_ip': '',
+    'bundle': '',
+    'limits_file': '',
+    'kinematics_params_file': '',
+}
+"""The last four are not used but noted: what the other nodes of the stack were given."""
+_SETTINGS = {'bundle': 'bundle', 'limits_file': 'limits', 'kinematics_params_file': 'calibration'}
+"""Files that are noted, by parameter, and what they are called in the bag."""
+_Answer = TypeVar('_Answer', Trigger.Response, AddMark.Response)
 
 
 class Recorder(Node):
     """Subscribes to topics and writes what arrives."""
 
     def __init__(self) -> None:
-        """Read the parameters, create the bag and subscribe.
+        """Read the parameters, offer the services, subscribe, and begin the first bag.
 
         Raises:
             ConfigError: a parameter is missing or wrong.
@@ -91,49 +70,117 @@ class Recorder(Node):
             start_parameter_services=False,
             parameter_overrides=[Parameter('start_type_description_service', value=False)],
         )
-        topics = select_topics(_texts(self, 'topics'))
-        definitions = {topic.name: load_definition(topic.type) for topic in topics}
-        self._writer = BagWriter(_bag_folder(self), ros_distro=os.environ.get('ROS_DISTRO', ''))
-        self._writer.add_metadata('perl_software', describe_software())
-        for topic in topics:
-            self._writer.add_topic(topic.name, definitions[topic.name], topic.latched)
-        self._writer.flush()
-        self._queues = [_Queue(self, topic) for topic in topics]
+        values = {n: self.declare_parameter(n, v).value for n, v in _PARAMETERS.items()}
+        names = self.declare_parameter('topics', Parameter.Type.STRING_ARRAY).value
+        topics = select_topics(names or [])
+        # What the recorder itself says is written when it says it.
+        heard = [topic for topic in topics if topic.name != MARKS]
+        self._recordings = Recordings(
+            _bag_folder(values['bag']),
+            [(topic, load_definition(topic.type)) for topic in (*heard, *select_topics([MARKS]))],
+            Split(duration_s=values['split_s'], size_bytes=round(values['split_mb'] * 1e6)),
+            os.environ.get('ROS_DISTRO', ''),
+        )
+        self._recordings.note('perl_software', describe_software())
+        self._recordings.note('perl_settings', _settings(values))
         self._robot_known = False
-        self._flushed_s = time.monotonic()
-        self.get_logger().info(f'recording {len(topics)} topics to {self._writer.folder}')
+        self._robot_said: list[dict[str, str]] = []
+        self._marks = self.create_publisher(Mark, MARKS, 10)
+        self._offered = (
+            RawService(self, Trigger, '~/start', self._on_start),
+            RawService(self, Trigger, '~/stop', self._on_stop),
+            RawService(self, AddMark, '~/mark', self._on_mark),
+        )
+        self._queues = [RawQueue(self, topic) for topic in heard]
+        ip = values['robot_ip']
+        if ip:
+            threading.Thread(target=self._ask_robot, args=(ip,), daemon=True).start()
+        if values['autostart']:
+            self._begin()
 
     def poll(self) -> None:
-        """Write what has arrived; hand it to the operating system twice a second."""
-        now_ns = time.time_ns()
-        taken = [message for queue in self._queues for message in queue.drain(now_ns)]
-        for message in sorted(taken, key=lambda message: message.received_ns):
-            self._writer.write(
-                message.topic, message.data, message.received_ns, message.sent_ns
-            )
-            if message.topic == CONTROLLER_STATE and not self._robot_known:
-                self._note_robot(message.data)
-        if time.monotonic() - self._flushed_s > _FLUSH_S:
-            self._writer.flush()
-            self._flushed_s = time.monotonic()
+        """Write what has arrived, answer, and hand all to the system twice a second."""
+        self._drain()
+        for service in self._offered:
+            service.serve()
+        while self._robot_said:
+            self._recordings.note('perl_robot', self._robot_said.pop())
+        self._recordings.flush()
 
-    def close(self) -> BagSize:
-        """Write what is left and finish the bag."""
-        self.poll()
-        return self._writer.close()
+    def close(self) -> BagSize | None:
+        """Write what is left and finish the bag, if one is being written."""
+        self._drain()
+        return None if self._recordings.bag is None else self._recordings.end()
 
     def abandon(self) -> None:
         """Let go of the bag after an error."""
-        self._writer.abandon()
+        self._recordings.abandon()
+
+    def _drain(self) -> None:
+        """Take what waits in all queues and write it in the order in which it came."""
+        now_ns = time.time_ns()
+        taken = [message for queue in self._queues for message in queue.drain(now_ns)]
+        taken.sort(key=operator.itemgetter(0))
+        for received_ns, sent_ns, topic, data in taken:
+            self._recordings.write(topic, data, received_ns, sent_ns)
+            if topic == CONTROLLER_STATE and not self._robot_known:
+                self._note_robot(data)
 
     def _note_robot(self, data: bytes) -> None:
         """Write which robot and policy this is, once both are known."""
         state = deserialize_message(data, ControllerState)
         if state.robot_ip and state.bundle_sha256:
             self._robot_known = True
-            self._writer.add_metadata(
+            self._recordings.note(
                 'perl_robot', {'robot_ip': state.robot_ip, 'bundle_sha256': state.bundle_sha256}
             )
+
+    def _ask_robot(self, robot_ip: str) -> None:
+        """Ask the robot who it is until it answers; runs in a thread of its own."""
+        while not (said := describe_robot(robot_ip)):
+            time.sleep(_ASK_AGAIN_S)
+        self._robot_said.append(said)
+
+    def _begin(self) -> str:
+        folder = self._recordings.begin()
+        sentence = f'recording to {folder}'
+        self.get_logger().info(sentence)
+        return sentence
+
+    def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        return _answered(response, self._begin)
+
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        return _answered(response, self._end)
+
+    def _end(self) -> str:
+        return _sentence(self._recordings.end())
+
+    def _on_mark(self, request: AddMark.Request, response: AddMark.Response) -> AddMark.Response:
+        return _answered(response, lambda: self._mark(' '.join(request.text.split())))
+
+    def _mark(self, text: str) -> str:
+        if not 0 < len(text) <= _LONGEST_MARK:
+            raise ConfigError(f'a mark has 1 to {_LONGEST_MARK} characters; got {len(text)}')
+        bag = self._recordings.bag
+        if bag is None:
+            raise ConfigError('nothing is being recorded, so nothing can be marked; start first')
+        now_ns = time.time_ns()
+        mark = Mark(text=text)
+        mark.header.stamp.sec, mark.header.stamp.nanosec = divmod(now_ns, 1_000_000_000)
+        self._recordings.write(MARKS, serialize_message(mark), now_ns, now_ns)
+        self._recordings.flush(at_once=True)
+        self._marks.publish(mark)
+        return f'marked in {bag}'
+
+
+def _answered(response: _Answer, act: Callable[[], str]) -> _Answer:
+    """Act, and say in the response what came of it."""
+    try:
+        response.message, response.success = act(), True
+    except PerlError as error:
+        response.message, response.success = str(error), False
+    return response
 
 
 def main() -> None:
@@ -162,34 +209,30 @@ def _run(stop_requests: list[int]) -> int:
             recorder.abandon()
         sys.stderr.write(f'perl_recorder: {error}\n')
         return 1
-    sys.stdout.write(
-        f'recorded {size.messages} messages on {size.topics} topics, '
-        f'{size.bytes} bytes, to {size.path}\n'
-    )
+    if size is not None:
+        sys.stdout.write(f'{_sentence(size)}\n')
     return 0
 
 
-def _never_called(_message: Any) -> None:
-    """Stand in for a callback: no executor spins this node."""
+def _sentence(size: BagSize) -> str:
+    return (
+        f'recorded {size.messages} messages on {size.topics} topics, '
+        f'{size.bytes} bytes, to {size.path}'
+    )
 
 
-def _message_class(type_name: str) -> Any:
-    """Return the Python class of a message type."""
-    package, kind, name = type_name.split('/')
-    module = importlib.import_module(f'{package}.{kind}')
-    if kind == 'action':
-        return getattr(module, name.removesuffix('_FeedbackMessage')).Impl.FeedbackMessage
-    return getattr(module, name)
+def _settings(values: dict[str, Any]) -> dict[str, str]:
+    """Return what is noted of the files that the stack was given, or uses if given none."""
+    files = {name: Path(values[key]) for key, name in _SETTINGS.items() if values[key]}
+    files.setdefault('limits', DEFAULT_LIMITS_FILE)
+    parameters = [
+        Path(file) for word, file in itertools.pairwise(sys.argv) if word == '--params-file'
+    ]
+    return describe_settings(files, parameters)
 
 
-def _texts(node: Node, name: str) -> list[str]:
-    """Return a list parameter; empty if it is not given."""
-    return list(node.declare_parameter(name, Parameter.Type.STRING_ARRAY).value or [])
-
-
-def _bag_folder(node: Node) -> Path:
-    """Return the folder of the bag, from the parameter."""
-    value = node.declare_parameter('bag', '').value
+def _bag_folder(value: str) -> Path:
+    """Return the folder of the first bag, from the parameter."""
     if not value:
         raise ConfigError(
             "perl_recorder needs the parameter 'bag', a folder that does not exist yet: "

@@ -38,12 +38,19 @@ def print_report(evaluation: Evaluation, stream: TextIO | None = None) -> None:
     for event in evaluation.safety.events:
         reasons = ', '.join(event.reasons)
         console.print(Text(f'{event.time_s:8.2f} s  {event.source}: {event.event} {reasons}'))
+    for mark in evaluation.marks:
+        console.print(Text(f'{mark.time_s:8.2f} s  mark: {_shown(mark.text)}'))
     for note in evaluation.notes:
         console.print(Text(f'Note: {note}'))
     for problem in evaluation.problems:
         console.print(Text(f'PROBLEM: {problem}', style='bold red'))
     output.write(json.dumps(evaluation.to_dict()) + '\n')
     output.flush()
+
+
+def _shown(text: str) -> str:
+    """Return a text without what a terminal would obey."""
+    return ''.join(character if character.isprintable() else '?' for character in text)
 
 
 def print_many(many: ManyFigures, stream: TextIO | None = None) -> None:

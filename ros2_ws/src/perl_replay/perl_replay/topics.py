@@ -26,6 +26,7 @@ LOOP_TIMING = '/perl_controller/loop_timing'
 REACH_EVENTS = '/perl_controller/reach_events'
 FILTER_SAFETY = '/perl_controller/safety'
 MONITOR_SAFETY = '/perl_safety_monitor/safety'
+MARKS = '/perl_recorder/marks'
 
 STACK_TOPICS = (
     Topic(name=JOINT_STATES, type='sensor_msgs/msg/JointState'),
@@ -36,6 +37,7 @@ STACK_TOPICS = (
     Topic(name=REACH_EVENTS, type='perl_msgs/msg/ReachEvent'),
     Topic(name=FILTER_SAFETY, type='perl_msgs/msg/SafetyState', latched=True),
     Topic(name=MONITOR_SAFETY, type='perl_msgs/msg/SafetyState', latched=True),
+    Topic(name=MARKS, type='perl_msgs/msg/Mark'),
     Topic(name='/diagnostics', type='diagnostic_msgs/msg/DiagnosticArray'),
     Topic(
         name='/perl_controller/reach/_action/feedback',
