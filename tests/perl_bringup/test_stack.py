@@ -91,11 +91,25 @@ def test_recording_is_asked_for(bundle, tmp_path):
     bag = str(tmp_path / 'bag')
     assert 'perl_recorder' not in by_name(resolve(emulated))
     specs = by_name(resolve({**emulated, 'record': 'true', 'bag': bag}))
-    assert specs['perl_recorder'].parameters == {'bag': bag}
+    assert specs['perl_recorder'].parameters == {
+        'bag': bag, 'split_s': 0.0, 'split_mb': 0.0, 'robot_ip': '127.0.0.2',
+        'bundle': str(bundle),
+    }
     with pytest.raises(ConfigError, match='record:=true'):
         resolve({**emulated, 'bag': bag})
     with pytest.raises(ConfigError, match='not there yet'):
         resolve({**emulated, 'record': 'true', 'bag': str(tmp_path)})
+
+
+@pytest.mark.parametrize('value', ['-1', 'nan', 'inf', 'ten'])
+def test_a_bag_is_split_by_amounts(value, bundle, tmp_path):
+    given = {'use_mock_hardware': 'true', 'bundle': str(bundle), 'record': 'true',
+             'bag': str(tmp_path / 'bag')}
+    specs = by_name(resolve({**given, 'split_s': '1.5', 'split_mb': '20'}))
+    parameters = specs['perl_recorder'].parameters
+    assert (parameters['split_s'], parameters['split_mb']) == (1.5, 20.0)
+    with pytest.raises(ConfigError, match='split_s is a number that is not negative; got'):
+        resolve({**given, 'split_s': value})
 
 
 def test_every_value_is_filled_in_and_empty_ones_are_left_out(bundle):

@@ -182,7 +182,7 @@ def test_full_disk_ends_the_recorder_with_one_sentence(node, tmp_path):
 
 def test_recordings_are_stopped_started_and_marked_by_service(node, tmp_path):
     joints = node.create_publisher(JointState, JOINTS, 10)
-    options = ('topics:=["/joint_states"]', 'autostart:=false', 'split_s:=0.3')
+    options = ('topics:=["/joint_states"]', 'begin_at_once:=false', 'split_s:=0.3')
     with recorder(tmp_path / 'bag', *options, wait=False) as process:
         connect(joints)
         refused = [

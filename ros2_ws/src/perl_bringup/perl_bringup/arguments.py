@@ -1,7 +1,9 @@
 """The arguments of the stack: the same ``name:=value`` for ``ros2 launch`` and for the runner."""
 
 from collections.abc import Iterable, Mapping
+import contextlib
 import dataclasses
+import math
 
 from perl_core.errors import ConfigError
 
@@ -24,6 +26,8 @@ class ArgumentSpec:
     """One sentence for ``--show-args``."""
     alias_of: str = ''
     """The argument that this one is another name of."""
+    is_amount: bool = False
+    """A number that is not negative."""
 
 
 ARGUMENTS = (
@@ -82,6 +86,18 @@ ARGUMENTS = (
         description='Folder of the bag, not there yet; bags/<date and time> when empty.',
     ),
     ArgumentSpec(
+        name='split_s',
+        default='0',
+        is_amount=True,
+        description='The bag goes on in another file after so many seconds; 0: never.',
+    ),
+    ArgumentSpec(
+        name='split_mb',
+        default='0',
+        is_amount=True,
+        description='The bag goes on in another file after so many megabytes; 0: never.',
+    ),
+    ArgumentSpec(
         name='log_level',
         default='info',
         choices=('debug', 'info', 'warn', 'error', 'fatal'),
@@ -132,6 +148,8 @@ def complete(given: Mapping[str, str]) -> dict[str, str]:
         if spec.choices and value not in spec.choices:
             choices = ', '.join(choice for choice in spec.choices if choice)
             raise ConfigError(f'{spec.name} is one of {choices}; got {value!r}')
+        if spec.is_amount:
+            _require_amount(spec.name, value)
     values = {spec.name: typed.get(spec.name, spec.default) for spec in ARGUMENTS}
     for alias in (spec for spec in ARGUMENTS if spec.alias_of):
         value = values.pop(alias.name)
@@ -139,9 +157,18 @@ def complete(given: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def typed_value(name: str, value: str) -> str | bool:
-    """Return an argument's value as a node's parameter has it: a bool, or a string."""
+def _require_amount(name: str, value: str) -> None:
+    with contextlib.suppress(ValueError):
+        if 0.0 <= float(value) < math.inf:
+            return
+    raise ConfigError(f'{name} is a number that is not negative; got {value!r}')
+
+
+def typed_value(name: str, value: str) -> str | bool | float:
+    """Return an argument's value as a node's parameter has it: a bool, a number, or a string."""
     spec = next(spec for spec in ARGUMENTS if spec.name == name)
+    if spec.is_amount:
+        return float(value)
     return value == 'true' if spec.choices == BOOLEAN else value
 
 

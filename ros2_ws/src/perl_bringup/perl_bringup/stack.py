@@ -74,7 +74,10 @@ _WORKERS = (
         executable='recorder_node',
         module='perl_replay.recorder_node',
         kind='node',
-        parameters={'bag': Argument('bag')},
+        parameters={
+            **_ROBOT, 'bundle': Argument('bundle'),
+            **{name: Argument(name) for name in ('bag', 'split_s', 'split_mb')},
+        },
         condition='record',
     ),
     ProcessSpec(

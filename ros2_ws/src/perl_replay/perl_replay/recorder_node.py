@@ -40,7 +40,7 @@ _ASK_AGAIN_S = 5.0
 _LONGEST_MARK = 1000
 _PARAMETERS = {
     'bag': '',
-    'autostart': True,
+    'begin_at_once': True,
     'split_s': 0.0,
     'split_mb': 0.0,
     'robot_ip': '',
@@ -95,7 +95,7 @@ class Recorder(Node):
         ip = values['robot_ip']
         if ip:
             threading.Thread(target=self._ask_robot, args=(ip,), daemon=True).start()
-        if values['autostart']:
+        if values['begin_at_once']:
             self._begin()
 
     def poll(self) -> None:
