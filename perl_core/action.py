@@ -3,7 +3,7 @@
 An action is a tool twist in ``base``. Damped least squares on our own Jacobian, taken at the last
 commanded joint position, turn it into joint rates; these are limited (all joints alike, so that
 the direction stays), kept short of the joint limits, and integrated into one joint target for
-every control tick of the policy period.
+every control tick of the policy period, with limited acceleration and jerk.
 """
 
 from typing import NamedTuple
@@ -12,14 +12,30 @@ import numpy as np
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
 
+MAX_JOINT_JERK_RAD_S3 = 1000.0
+"""Planned accelerations change no faster: zero to full in 10 ms. Own choice, since Universal
+Robots publishes none: the policy that was trained without this limit reaches 200 of 200 goals
+from home with it, in the same median time (1.40 s)."""
+_STOP_S = 1.0
+"""Any stop from the contract's speed is over by then."""
+_ROUNDING_RAD = 0.002
+"""What targets in ticks may travel further than the motion that they sample: 0.8 mrad in a policy
+period, and as much again when the next one is planned."""
+_CHORDS = 3
+"""Steps of the search for the fastest speed that stops in time: to about 1 %."""
+_AT_REST = np.zeros(6)
+_AT_REST.setflags(write=False)
+
 
 class Command(NamedTuple):
-    """The last commanded joint position and velocity."""
+    """The last commanded joint position and how it changed."""
 
     position_rad: np.ndarray
     """Shape (6,)."""
     velocity_rad_s: np.ndarray
-    """Shape (6,)."""
+    """Since the command before, shape (6,)."""
+    acceleration_rad_s2: np.ndarray = _AT_REST
+    """Since the velocity before, shape (6,)."""
 
 
 class Segment(NamedTuple):
@@ -29,11 +45,26 @@ class Segment(NamedTuple):
     """Shape (substeps, 6)."""
     velocity_rad_s: np.ndarray
     """Shape (substeps, 6)."""
+    acceleration_rad_s2: np.ndarray
+    """Shape (substeps, 6)."""
 
     @property
     def last(self) -> Command:
         """The command at the end of the period."""
-        return Command(self.position_rad[-1], self.velocity_rad_s[-1])
+        return Command(
+            self.position_rad[-1], self.velocity_rad_s[-1], self.acceleration_rad_s2[-1]
+        )
+
+
+class Motion(NamedTuple):
+    """Where a velocity that approaches its target has led after some time."""
+
+    travel_rad: np.ndarray
+    """From the start."""
+    velocity_rad_s: np.ndarray
+    """Then."""
+    acceleration_rad_s2: np.ndarray
+    """Then."""
 
 
 def damped_least_squares(jacobian: np.ndarray, twist: np.ndarray, damping: float) -> np.ndarray:
@@ -79,7 +110,7 @@ def joint_velocity_target(
     fastest = np.abs(velocity).max() / contract.max_joint_speed_rad_s
     if fastest > 1.0:
         velocity /= fastest
-    return np.clip(velocity, *stoppable_velocity(command, contract))
+    return stoppable_velocity(velocity, command, contract)
 
 
 HOMING_GAIN_PER_S = 4.0
@@ -103,63 +134,107 @@ def homing_velocity_target(command: Command, contract: Contract) -> np.ndarray:
     """
     velocity = HOMING_GAIN_PER_S * (np.array(contract.home_rad) - command.position_rad)
     velocity /= max(1.0, np.abs(velocity).max() / HOMING_SPEED_RAD_S)
-    return np.clip(velocity, *stoppable_velocity(command, contract))
+    return stoppable_velocity(velocity, command, contract)
 
 
-def stoppable_velocity(command: Command, contract: Contract) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lowest and highest joint rates from which the arm stops before its joint limits.
+def stoppable_velocity(
+    wanted_rad_s: np.ndarray, command: Command, contract: Contract
+) -> np.ndarray:
+    """Return the wanted joint rates, slowed where the arm could not stop before a joint limit.
 
     Args:
-        command: the last command.
+        wanted_rad_s: to approach during the next policy period, shape (..., 6).
+        command: the last command; each part of shape (..., 6).
         contract: limits.
 
     Returns:
-        Two arrays of shape (6,) [rad/s]; the first at most 0, the second at least 0.
+        Shape (..., 6) [rad/s], between zero and what is wanted: after a policy period towards it
+        the arm can brake within its joint limits.
     """
-    upward = _fastest(
-        contract.joint_upper_rad - command.position_rad, command.velocity_rad_s, contract
+    outward = np.sign(wanted_rad_s)
+    edge_rad = np.where(outward < 0.0, contract.joint_lower_rad, contract.joint_upper_rad)
+    room_rad = outward * (edge_rad - command.position_rad) - _ROUNDING_RAD
+    towards = Command(
+        room_rad, outward * command.velocity_rad_s, outward * command.acceleration_rad_s2
     )
-    downward = _fastest(
-        command.position_rad - contract.joint_lower_rad, -command.velocity_rad_s, contract
-    )
-    return -downward, upward
+    highest = np.abs(wanted_rad_s)
+    beyond = _beyond_rad(highest, towards, contract)
+    fits = beyond <= 0.0
+    if fits.all():
+        return wanted_rad_s
+    lowest = np.where(fits, highest, 0.0)
+    inside = _beyond_rad(lowest, towards, contract)
+    # The way is a convex function of the speed: where a chord meets the limit, there is room left.
+    for _ in range(_CHORDS):
+        share = np.minimum(np.maximum(-inside, 0.0) / np.maximum(beyond - inside, 1e-12), 1.0)
+        speed = lowest + share * (highest - lowest)
+        reached = _beyond_rad(speed, towards, contract)
+        better = reached <= 0.0
+        lowest, inside = np.where(better, speed, lowest), np.where(better, reached, inside)
+    return outward * lowest
 
 
-def _fastest(distance_rad: np.ndarray, speed_rad_s: np.ndarray, contract: Contract) -> np.ndarray:
-    """Return the highest speed towards a limit that may be the target of one policy period.
-
-    With the period T, the acceleration a, the speed v now and the target u, the arm travels
-    during the period and then brakes, in all at most
-
-        u T + u^2 / (2 a)                                    while u >= v (it speeds up or holds),
-        (v^2 - u^2) / (2 a) + u (T - (v - u) / a) + u^2 / (2 a)    while u < v (it slows down).
-
-    Each is solved for the u at which it equals the distance. Without the second, an arm that
-    slows down early and then coasts would pass its limit by some milliradians. The targets of the
-    control ticks are sums of the speeds at their ends, so braking travels less than these.
+def _beyond_rad(speed_rad_s: np.ndarray, towards: Command, contract: Contract) -> np.ndarray:
+    """Return how far beyond its room a period towards this speed, and braking after it, lead.
 
     Args:
-        distance_rad: distance to the limit, shape (6,).
-        speed_rad_s: speed towards the limit, shape (6,).
-        contract: period and acceleration.
-
-    Returns:
-        At least 0, shape (6,) [rad/s].
+        speed_rad_s: towards the joint limit.
+        towards: room to the limit, speed and acceleration towards it.
+        contract: limits.
     """
-    period_s, acceleration = contract.policy_period_s, contract.max_joint_acceleration_rad_s2
-    room_rad = np.maximum(distance_rad, 0.0)
-    held = acceleration * (np.sqrt(period_s**2 + 2.0 * room_rad / acceleration) - period_s)
-    half = 0.5 * (speed_rad_s - acceleration * period_s)
-    root = half**2 - 0.5 * speed_rad_s**2 + acceleration * room_rad
-    slowed = np.maximum(half + np.sqrt(np.maximum(root, 0.0)), 0.0)
-    return np.where(speed_rad_s > held, slowed, held)
+    _, velocity, acceleration = towards
+    moved = approach(velocity, acceleration, speed_rad_s, contract.policy_period_s, contract)
+    braked = approach(
+        moved.velocity_rad_s, moved.acceleration_rad_s2, _AT_REST, _STOP_S, contract
+    )
+    return moved.travel_rad + np.maximum(braked.travel_rad, 0.0) - towards.position_rad
+
+
+def approach(
+    velocity_rad_s: np.ndarray,
+    acceleration_rad_s2: np.ndarray,
+    target_rad_s: np.ndarray,
+    time_s: float | np.ndarray,
+    contract: Contract,
+) -> Motion:
+    """Return where the fastest change to a target velocity within acceleration and jerk leads.
+
+    The jerk is J, zero and -J in turn, so the acceleration rises to a peak p, stays there if that
+    is the limit A, and ends at zero together with the change of velocity (Kroeger and Wahl, 2010,
+    "Online trajectory generation", with a velocity for its target).
+
+    Args:
+        velocity_rad_s: now.
+        acceleration_rad_s2: now.
+        target_rad_s: velocity at which to arrive without acceleration.
+        time_s: from now; broadcasts with the others.
+        contract: acceleration.
+    """
+    most, jerk = contract.max_joint_acceleration_rad_s2, MAX_JOINT_JERK_RAD_S3
+    now = np.minimum(np.maximum(acceleration_rad_s2, -most), most)
+    change = target_rad_s - velocity_rad_s
+    sign = np.sign(change - now * np.abs(now) * (0.5 / jerk))
+    along = sign * now
+    square = np.maximum(jerk * sign * change + 0.5 * along * along, 0.0)
+    peak = np.minimum(np.sqrt(square), most)
+    rising = np.minimum(time_s, np.maximum(peak - along, 0.0) / jerk)
+    holding = np.minimum(time_s - rising, np.maximum(square - most * most, 0.0) / (jerk * most))
+    falling = np.minimum(time_s - rising - holding, peak / jerk)
+    travel, velocity = 0.0, velocity_rad_s
+    for lasting, rate in ((rising, sign * jerk), (holding, 0.0), (falling, -sign * jerk)):
+        travel = travel + lasting * (velocity + lasting * (0.5 * now + lasting * (rate / 6.0)))
+        velocity = velocity + lasting * (now + 0.5 * lasting * rate)
+        now = now + lasting * rate
+    left = time_s - rising - holding - falling
+    velocity = np.where(left > 0.0, target_rad_s, velocity)
+    return Motion(travel + velocity * left, velocity, now)
 
 
 def plan_segment(velocity_target: np.ndarray, command: Command, contract: Contract) -> Segment:
     """Return one joint target for each control tick of a policy period.
 
-    The velocity approaches its target at the contract's acceleration, so that position and
-    velocity are continuous from one period to the next.
+    The velocity approaches its target within the contract's acceleration and the jerk above, so
+    position, velocity and acceleration are continuous from one period to the next.
 
     Args:
         velocity_target: joint rates to approach [rad/s], shape (6,); zeros brake to a stop.
@@ -170,8 +245,8 @@ def plan_segment(velocity_target: np.ndarray, command: Command, contract: Contra
         ``contract.substeps`` targets.
     """
     dt = contract.control_period_s
-    ticks = np.arange(1, contract.substeps + 1)[:, None]
-    change = velocity_target - command.velocity_rad_s
-    ramp = np.minimum(ticks * (contract.max_joint_acceleration_rad_s2 * dt), np.abs(change))
-    velocity = command.velocity_rad_s + np.sign(change) * ramp
-    return Segment(command.position_rad + np.cumsum(velocity, axis=0) * dt, velocity)
+    time_s = np.arange(1, contract.substeps + 1)[:, None] * dt
+    before, acceleration = command.velocity_rad_s, command.acceleration_rad_s2
+    velocity = approach(before, acceleration, velocity_target, time_s, contract).velocity_rad_s
+    position = command.position_rad + np.cumsum(velocity, axis=0) * dt
+    return Segment(position, velocity, np.diff(velocity, axis=0, prepend=before[None]) / dt)

@@ -11,7 +11,7 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-from perl_core.action import Command, stoppable_velocity
+from perl_core.action import Command, approach, stoppable_velocity
 from perl_core.contract import OBSERVATION, Contract, slice_bounds
 from perl_core.kinematics import Kinematics
 
@@ -133,9 +133,10 @@ class Predictions:
         target = (jacobian.transpose(0, 2, 1) @ solved)[..., 0]
         fastest = np.abs(target).max(axis=1, keepdims=True) / contract.max_joint_speed_rad_s
         target = target / np.maximum(fastest, 1.0)
-        target = np.clip(target, *stoppable_velocity(Command(joints, rates), contract))
-        most = contract.max_joint_acceleration_rad_s2 * contract.policy_period_s
-        return rates + 0.5 * np.clip(target - rates, -most, most)
+        target = stoppable_velocity(target, Command(joints, rates), contract)
+        # The acceleration at the start is not recorded.
+        moved = approach(rates, np.zeros(6), target, contract.policy_period_s, contract)
+        return moved.travel_rad / contract.policy_period_s
 
 
 def _clip(action: np.ndarray) -> np.ndarray:

@@ -45,6 +45,8 @@ class FilterResult(NamedTuple):
     """PASS: what was asked; LIMIT: less than that; STOP: ramping to rest, or resting."""
     reasons: tuple[str, ...]
     """Rules that limited this tick, or the latched reasons of the stop."""
+    acceleration_rad_s2: np.ndarray
+    """Change of the velocity since the last command, shape (6,)."""
 
 
 class SafetyFilter:
@@ -195,8 +197,11 @@ class SafetyFilter:
             target_rad = context.asked_rad.copy()
         else:
             target_rad = context.position_rad + velocity_rad_s * self._period_s
+        acceleration_rad_s2 = (velocity_rad_s - context.velocity_rad_s) / context.period_s
         self._position_rad, self._velocity_rad_s = target_rad, velocity_rad_s
-        return FilterResult(target_rad.copy(), velocity_rad_s.copy(), severity, reasons)
+        return FilterResult(
+            target_rad.copy(), velocity_rad_s.copy(), severity, reasons, acceleration_rad_s2
+        )
 
 
 def _wish(context: Context) -> tuple[np.ndarray, tuple[str, ...]]:
