@@ -74,7 +74,7 @@ def measure(plan: Plan) -> Measured:
     with contextlib.ExitStack() as running:
         running.enter_context(_emulator(plan))
         heartbeat = HeartbeatWriter(heartbeat_path(plan.robot_ip))
-        running.callback(heartbeat_path(plan.robot_ip).unlink)
+        running.callback(heartbeat_path(plan.robot_ip).unlink, missing_ok=True)
         running.callback(heartbeat.close)
         config = LoopConfig(
             robot_ip=plan.robot_ip, bundle=plan.bundle, priority=plan.priority, cpu=plan.cpu,

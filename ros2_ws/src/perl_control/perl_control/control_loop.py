@@ -19,6 +19,8 @@ from perl_control.states import Situation, State, is_armed, next_state
 from perl_control.telemetry_writer import TelemetryWriter
 from perl_control.watch import Watch
 
+REHEARSAL_S = 0.0011
+"""A cold evaluation of the policy and a plan take 0.3 to 0.9 ms; a tick without them 0.3 ms."""
 NODE_GONE_S = 5.0
 """A node that was silent for this long does not come back: end."""
 
@@ -65,7 +67,7 @@ class ControlLoop:
         self._goal_sequence = 0
         self._dead_goal = 0
         self._reset_sequence = 0
-        state = parts.link.read_state(now_ns)
+        state = self._seen = parts.link.read_state(now_ns)
         parts.runner.warm_up(state)
         self._seed(state)
 
@@ -92,6 +94,7 @@ class ControlLoop:
         self._parts.pacer.restart()
         while not self.done:
             self.tick(self._parts.pacer.wait())
+            self._rehearse()
 
     def tick(self, wake: Wake) -> None:
         """Do one control period."""
@@ -104,6 +107,7 @@ class ControlLoop:
         if self._shadow:
             # Whose program moves an arm that we only watch, if any, is not our concern.
             state = state._replace(runtime_state=RUNTIME_PLAYING)
+        self._seen = state
         pursuing = self._supervise(orders, state, now_ns)
         if self._shadow:
             self._follow_arm(state, pursuing)
@@ -113,6 +117,13 @@ class ControlLoop:
             parts.safety.limited_ticks, parts.safety.stops, parts.runner.misses
         )
         parts.telemetry.finish(self._tick, wake, parts.pacer, self._state)
+
+    def _rehearse(self) -> None:
+        """Before a tick that will ask the policy, warm the caches for it in time left over."""
+        parts = self._parts
+        due = self._state == State.MOVING and parts.runner.due
+        if due and parts.pacer.wait_until_ahead(REHEARSAL_S):
+            parts.runner.rehearse(self._seen, self._goal, self._command)
 
     def _supervise(self, orders: Orders, state: RobotState, now_ns: int) -> bool:
         """Decide on the state; return whether to pursue the goal."""
@@ -186,7 +197,9 @@ class ControlLoop:
         begin_ns = time.monotonic_ns()
         result = parts.safety.step(asked_rad, state, now_ns)
         filter_us = (time.monotonic_ns() - begin_ns) * 1e-3
-        self._command = Command(result.position_rad, result.velocity_rad_s)
+        self._command = Command(
+            result.position_rad, result.velocity_rad_s, result.acceleration_rad_s2
+        )
         if asked_rad is not None:
             parts.runner.follow(asked_rad, self._command)
         if self._sending and not parts.link.send(result.position_rad):

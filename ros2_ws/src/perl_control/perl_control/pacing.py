@@ -63,6 +63,17 @@ class Pacer:
             now_ns = time.monotonic_ns()
         return Wake(deadline_ns, now_ns)
 
+    def wait_until_ahead(self, lead_s: float) -> bool:
+        """Sleep until so long before the next deadline; return False at once if it is too late.
+
+        Args:
+            lead_s: of what will be done before the deadline [s].
+        """
+        left_s = (self._deadline_ns + self.period_ns - time.monotonic_ns()) * 1e-9 - lead_s
+        if left_s > 0.0:
+            time.sleep(left_s)
+        return left_s > 0.0
+
     def restart(self) -> None:
         """Count from now on, after a pause that was meant."""
         self._deadline_ns = time.monotonic_ns()

@@ -1,5 +1,6 @@
 """From a measured state and a goal to joint targets: observation, policy, segment."""
 
+import contextlib
 import time
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ from perl_core.action import (
     plan_segment,
 )
 from perl_core.contract import Contract
+from perl_core.errors import PolicyError
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.observation import build_observation
 from perl_core.robot_state import RobotState
@@ -120,6 +122,19 @@ class PolicyRunner:
             observation, np.asarray(output.action), float(output.gate), int(output.branch),
             inference_us,
         )
+
+    def rehearse(self, state: RobotState, goal: Pose, command: Command) -> None:
+        """Do the work of a policy period and forget it, so that the caches are warm for the next.
+
+        Other programs take the caches between two ticks; what is not rehearsed takes three times
+        as long.
+        """
+        with contextlib.suppress(PolicyError):
+            decision = self.decide(state, goal)
+            target = joint_velocity_target(
+                decision.action, command, self._kinematics, self._contract
+            )
+            plan_segment(target, command, self._contract)
 
     def begin_period(self, decision: Decision, command: Command, speed_scale: float) -> None:
         """Plan one policy period from the last command.

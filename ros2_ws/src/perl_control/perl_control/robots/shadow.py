@@ -52,8 +52,9 @@ class ShadowRobot:
         """Return the newest state."""
         return self._observer.read_state(now_ns)
 
-    def send(self, _position_rad: np.ndarray) -> bool:
+    def send(self, position_rad: np.ndarray) -> bool:
         """Take the target and forget it; the telemetry has it."""
+        del position_rad
         return True
 
     def restart(self) -> None:
