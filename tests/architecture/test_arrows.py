@@ -94,7 +94,7 @@ class Owned(NamedTuple):
 
 
 OWNED = (
-    Owned(('rclpy',), ('ros2_ws/*_node.py',)),
+    Owned(('rclpy',), ('ros2_ws/*_node.py', 'sim/fault_matrix/driver_node.py')),
     Owned(
         ('rtde_control', 'rtde_receive', 'rtde_io', 'dashboard_client'),
         ('ros2_ws/src/perl_control/perl_control/robots/ur.py',

@@ -5,6 +5,7 @@ lifecycles. An abstract Unix socket says who is there, and dies with its owner.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 import socket
 
 from perl_core.errors import ConfigError
@@ -23,6 +24,7 @@ class Claim:
         Raises:
             ConfigError: another stack of this machine holds one of them.
         """
+        self._robot_ip = robot_ip
         domain = environment.get('ROS_DOMAIN_ID') or '0'
         self._sockets: list[socket.socket] = []
         self._bind(
@@ -37,7 +39,15 @@ class Claim:
         )
 
     def release(self) -> None:
-        """Let another stack have both."""
+        """Let another stack have both, and take away what killed processes left in memory.
+
+        Only when the stack's processes have ended.
+        """
+        for left in Path('/dev/shm').glob(f'perl-{self._robot_ip}-*'):
+            left.unlink(missing_ok=True)
+        self._close()
+
+    def _close(self) -> None:
         for held in self._sockets:
             held.close()
 
@@ -47,5 +57,5 @@ class Claim:
         try:
             claim.bind('\0' + name)
         except OSError as error:
-            self.release()
+            self._close()
             raise ConfigError(refusal) from error

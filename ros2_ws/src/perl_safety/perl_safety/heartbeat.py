@@ -64,6 +64,7 @@ class HeartbeatWriter:
         Raises:
             RobotError: another process beats here, or the file cannot be opened.
         """
+        self._path = Path(path)
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(path, flags, 0o600)
@@ -76,6 +77,9 @@ class HeartbeatWriter:
             raise RobotError(
                 f'another monitor already beats in {path}: one monitor a robot; stop the other'
             ) from error
+        if not self._path.exists() or self._path.stat().st_ino != os.fstat(self._file).st_ino:
+            os.close(self._file)
+            raise RobotError(f'the last monitor took {path} away only now; start again')
         # Same length and same inode as before, so that a reader's mapping stays valid.
         os.ftruncate(self._file, _SIZE)
         self._map = mmap.mmap(self._file, _SIZE)
@@ -95,8 +99,12 @@ class HeartbeatWriter:
         struct.pack_into('@Q', self._map, _SIZE - 8, self._count)
 
     def close(self) -> None:
-        """Say that nobody watches any more, and free the file for the next writer."""
+        """Say that nobody watches any more, and take the file away.
+
+        A reader that still maps it sees the last beat; without a file there is no beat: a stop.
+        """
         self.beat(True, 'monitor_ended')
+        self._path.unlink(missing_ok=True)
         self._map.close()
         os.close(self._file)
 
