@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo test test-search lint results clean bench-layers bench-loop bench-replay bench-emulator fuzz-emulator
+.PHONY: help setup demo test test-search lint results clean bench-layers bench-loop bench-replay bench-emulator faults fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -59,6 +59,9 @@ bench-loop: setup  ## Measure the control loop at 500 Hz against its bars; run i
 
 bench-emulator: setup  ## Measure the emulated controller in real time; run it alone
 	$(PY) -m perl_sim.ur_controller.bench $(ARGUMENTS)
+
+faults: setup  ## Cause every fault of the fault matrix and judge the stack; run it alone
+	$(PY) sim/faults.py $(ARGUMENTS)
 
 fuzz-emulator: setup  ## Attack every port of the emulated controller for a while
 	$(PY) -m perl_sim.ur_controller.fuzz $(ARGUMENTS)
