@@ -8,6 +8,8 @@ from perl_safety.dashboard import Dashboard
 
 READY_S = 15.0
 """Protective stops are unlocked after 5 s at the earliest (UR dashboard server manual)."""
+AGAIN_S = 1.5
+"""Between two tries of the same button. Own choice."""
 _CURES = {
     'PROTECTIVE_STOP': ('close safety popup', 'unlock protective stop'),
     'VIOLATION': ('close safety popup', 'restart safety'),
@@ -25,14 +27,18 @@ def bring_back(address: str, limit_s: float = READY_S) -> None:
         RobotError: it cannot be brought back in time.
     """
     deadline_s, dashboard, state = time.monotonic() + limit_s, Dashboard(address), ''
+    pressed, again_s = '', 0.0
     try:
         while time.monotonic() < deadline_s:
             with contextlib.suppress(RobotError):
                 state = _state(dashboard)
                 if state == '':
                     return
-                for line in _CURES.get(state, ()):
-                    dashboard.command(line)
+                # Pressed again too soon, a button begins its sequence anew.
+                if state in _CURES and (state != pressed or time.monotonic() > again_s):
+                    pressed, again_s = state, time.monotonic() + AGAIN_S
+                    for line in _CURES[state]:
+                        dashboard.command(line)
             time.sleep(0.1)
     finally:
         dashboard.close()

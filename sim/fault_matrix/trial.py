@@ -154,6 +154,8 @@ class Trials:
         if not self._stage.has_emulator:
             self._stage.start_emulator()
         if not self._stage.has_stack:
+            self._stage.clear_faults()
+            bring_back(self._stage.address)
             self._driver.forget()
             self._stage.start_stack(self._specs[case.variant])
             self._variant = case.variant
