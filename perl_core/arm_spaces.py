@@ -19,7 +19,7 @@ from perl_core.layers import (
 from perl_core.replay import Batch
 from perl_core.shared_trunk import SharedTrunk
 from perl_core.spaces import Head, Inputs, StandardTrunk, TrunkKind
-from perl_core.symmetry import group_named
+from perl_core.symmetry import Representation, group_named
 import torch
 
 _TRUNKS = {
@@ -35,10 +35,11 @@ class ArmSpaces:
         """Count entries; the equivariant branch sees the vectors and nothing else."""
         self.contract, self.group = contract, group_named(contract.group)
         self._seen = vector_parts(contract.observation)
-        self.observation_size = _size(contract.observation)
-        self.action_size = _size(contract.action)
-        self.seen_size = _size(self._seen)
+        self.observation_size, self.action_size = contract.observation_size, contract.action_size
+        self.seen_size = contract.seen_size
         self.action, self.change = _threes(self.action_size), _threes(self.seen_size)
+        self.seen, self.said = Representation.of(self._seen), Representation.of(contract.action)
+        self.scale = torch.from_numpy(scales(contract.observation))
         self.inverse_scale = 1.0 / torch.from_numpy(scales(self._seen))
         self._frames = ArmFrames(contract)
 
@@ -74,10 +75,6 @@ class ArmSpaces:
     def _shaped(self, head: Head, shape: TrunkShape) -> TrunkShape:
         vectors = {'action': self.action.count, 'change': self.change.count, 'values': 0}
         return dataclasses.replace(shape, vectors=vectors[head])
-
-
-def _size(parts: tuple[Slice, ...]) -> int:
-    return sum(part.size for part in parts)
 
 
 def _threes(size: int) -> Blocks:

@@ -144,6 +144,21 @@ class Contract:
         return 1.0 / self.policy_rate_hz
 
     @property
+    def observation_size(self) -> int:
+        """Entries of an observation."""
+        return sum(part.size for part in self.observation)
+
+    @property
+    def seen_size(self) -> int:
+        """The first entries of an observation, which alone the equivariant branch sees."""
+        return sum(part.size for part in self.observation if part.kind == 'vector')
+
+    @property
+    def action_size(self) -> int:
+        """Entries of an action."""
+        return sum(part.size for part in self.action)
+
+    @property
     def action_scale(self) -> np.ndarray:
         """Turns an action into a twist [m/s, rad/s] in ``base``; shape (6,)."""
         return np.repeat((self.max_tool_speed_m_s, self.max_tool_angular_speed_rad_s), 3)

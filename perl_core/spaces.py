@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from perl_core.blocks import Blocks
 from perl_core.layers import Trunk, TrunkShape
 from perl_core.replay import Batch
-from perl_core.symmetry import Group
+from perl_core.symmetry import Group, Representation
 import torch
 
 StandardTrunk = Literal['plain', 'relaxed', 'residual', 'approximate', 'canonical']
@@ -42,8 +42,14 @@ class Spaces(Protocol):
     """Of the action."""
     change: Blocks
     """Of what the predictors predict: the change of what the equivariant branch sees."""
+    seen: Representation
+    """How the entries transform that the equivariant branch sees."""
+    said: Representation
+    """How actions transform."""
+    scale: torch.Tensor
+    """Typical size of each entry of an observation, (observation_size,)."""
     inverse_scale: torch.Tensor
-    """1 / the typical size of each entry that the equivariant branch sees, (seen_size,)."""
+    """1 / scale of the entries that the equivariant branch sees, (seen_size,)."""
 
     def trunk(self, kind: TrunkKind, inputs: Inputs, head: Head, shape: TrunkShape) -> Trunk:
         """Return a network; an equivariant one takes in what its branch sees, and no more.

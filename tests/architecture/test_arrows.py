@@ -12,7 +12,8 @@ OURS = (
 )  # fmt: skip
 BASE = tuple(
     f'perl_core.{name}'
-    for name in ('errors', 'fields', 'contract', 'rotation', 'kinematics', 'robot_state')
+    for name in ('errors', 'fields', 'contract', 'environment_contract', 'rotation', 'kinematics',
+                 'robot_state')
 )
 STATE = (*BASE, 'perl_core.observation', 'perl_core.action')
 TABULAR = ('perl_core.errors', 'perl_core.tabular')
@@ -23,6 +24,7 @@ PARTS = (
     'perl_core.critic', 'perl_core.actor', 'perl_core.detection', 'perl_core.gating',
     'perl_core.gaussian', 'perl_core.learned_gate', 'perl_core.shared_trunk', 'perl_core.blocks',
     'perl_core.spaces', 'perl_core.arm_spaces', 'perl_core.arm_frames',
+    'perl_core.block_structure', 'perl_core.declared_spaces',
 )  # fmt: skip
 AGENTS = (*PARTS, 'perl_core.agents')
 READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading')
@@ -106,7 +108,9 @@ OWNED = (
         ('mcap', 'mcap_ros2', 'rosbags'),
         ('ros2_ws/src/perl_replay/perl_replay/bag.py',
          'ros2_ws/src/perl_replay/perl_replay/bag_records.py',
-         'ros2_ws/src/perl_replay/perl_replay/bag_writer.py'),
+         'ros2_ws/src/perl_replay/perl_replay/bag_writer.py',
+         'ros2_ws/src/perl_replay/perl_replay/repair.py',
+         'ros2_ws/src/perl_replay/perl_replay/salvage.py'),
     ),
     Owned(('ray',), ('sim/experiment/backends.py',)),
     # The recorder finds message types by their ROS names; nobody else hides what it imports.

@@ -17,11 +17,14 @@ from perl_core.agents.pe_sac.parts import build_actor, build_critic, build_gate,
 from perl_core.arm_spaces import ArmSpaces
 from perl_core.contract import Contract
 from perl_core.critic import CriticUpdate, update_critic
+from perl_core.declared_spaces import DeclaredSpaces
+from perl_core.environment_contract import AnyContract
 from perl_core.gate import FixedGate, Gate, GateModule
 from perl_core.layers import follow
 from perl_core.learned_gate import LearnedGate
 from perl_core.predictors import Predictors, update_predictors
 from perl_core.replay import Batch
+from perl_core.spaces import Spaces
 import torch
 from torch import nn
 
@@ -31,7 +34,7 @@ Part = TypeVar('Part')
 class PESAC(nn.Module):
     """A partially equivariant soft actor-critic."""
 
-    def __init__(self, config: PESACConfig, contract: Contract, seed: int) -> None:
+    def __init__(self, config: PESACConfig, contract: AnyContract, seed: int) -> None:
         """Build every part from its own seed, so that agents with fewer parts start alike.
 
         Args:
@@ -41,7 +44,7 @@ class PESAC(nn.Module):
         """
         super().__init__()
         self.config, self.contract = config, contract
-        self.spaces = spaces = ArmSpaces(contract)
+        self.spaces = spaces = spaces_of(contract)
         self.actor = _seeded(seed, 'actor', lambda: build_actor(config, spaces))
         self.critic = _seeded(seed, 'critic', lambda: build_critic(config, spaces))
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
@@ -152,9 +155,9 @@ class PESAC(nn.Module):
         """Return what a bundle is made of: deterministic, scales included, in eval mode.
 
         Returns:
-            'actor_equivariant' maps the vectors (batch, 15) to actions (batch, 6),
-            'actor_standard' the observation (batch, 39) to actions (batch, 6),
-            'gate' the observation (batch, 39) to the probability of the standard branch (batch,).
+            'actor_equivariant' maps what it may see (batch, seen size) to actions,
+            'actor_standard' the observation (batch, observation size) to actions,
+            'gate' the observation to the probability of the standard branch (batch,).
             A bundle runs one branch at a time. The mixture of a soft gate is therefore all in
             'actor_standard', and 'gate' is always 1.
         """
@@ -169,6 +172,11 @@ class PESAC(nn.Module):
             modules['actor_standard'] = MixedPolicy(self.actor, of_state)
             modules['gate'] = GateModule(is_open)
         return {name: copy.deepcopy(module).eval() for name, module in modules.items()}
+
+
+def spaces_of(contract: AnyContract) -> Spaces:
+    """Return what the parts of an agent need to know of a contract."""
+    return ArmSpaces(contract) if isinstance(contract, Contract) else DeclaredSpaces(contract)
 
 
 def _seeded(seed: int, name: str, build: Callable[[], Part]) -> Part:
