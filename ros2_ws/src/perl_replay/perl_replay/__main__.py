@@ -17,6 +17,7 @@ from perl_replay.comparison import compare_bags
 from perl_replay.evaluation import Evaluation, EvaluationOptions, evaluate_bag
 from perl_replay.export import export_transitions
 from perl_replay.many import summarise_bags
+from perl_replay.repair import repair_bag
 from perl_replay.report import print_comparison, print_many, print_report
 from perl_replay.tables import write_csv
 
@@ -87,6 +88,13 @@ def _parser() -> argparse.ArgumentParser:
                         'its contract (default: the contract of this version)')
     export.add_argument('--partial', action='store_true', help='also of damaged bags')
     export.set_defaults(run=_export)
+    repair = commands.add_parser(
+        'repair', help='make a bag whole whose recorder was killed',
+        description='Keep what can be read of a bag, in its place, and write index and '
+        'metadata.yaml anew, so that every reader opens it. The last line is one JSON object.',
+    )
+    repair.add_argument('bag', type=Path, metavar='BAG', help='folder of a bag, or .mcap file')
+    repair.set_defaults(run=_repair)
     return parser
 
 
@@ -166,6 +174,15 @@ def _export(arguments: argparse.Namespace) -> int:
     contract = Policy.load(arguments.bundle).contract if arguments.bundle else Contract()
     figures = export_transitions(arguments.bags, arguments.out, contract, arguments.partial)
     sys.stdout.write(json.dumps(dataclasses.asdict(figures)) + '\n')
+    return 0
+
+
+def _repair(arguments: argparse.Namespace) -> int:
+    """Repair and print; return the exit status."""
+    repair = repair_bag(arguments.bag)
+    for sentence in repair.sentences():
+        sys.stdout.write(f'{sentence}\n')
+    sys.stdout.write(json.dumps(dataclasses.asdict(repair)) + '\n')
     return 0
 
 

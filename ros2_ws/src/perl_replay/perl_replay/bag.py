@@ -79,7 +79,7 @@ class Bag:
         self._registered: set[str] = set()
         self._schemas: dict[str, Schema] = {}
         self._type_hashes: dict[str, str] = {}
-        self._files = _find_files(path)
+        self._files = find_files(path)
         for file in self._files:
             if not self._list_from_index(file):
                 self._list_from_front(file)
@@ -319,7 +319,7 @@ def _one_of(count: int) -> list[bool]:
     return [True] + [False] * (count - 1)
 
 
-def _find_files(path: Path) -> list[Path]:
+def find_files(path: Path) -> list[Path]:
     """Return the MCAP files of a bag, in the order in which they were written."""
     if not path.exists():
         raise BagError(f'there is no bag at {path}')

@@ -16,7 +16,7 @@ import zstandard
 
 _LARGEST_RECORD_BYTES = 1 << 28
 """A longer record is a damaged length: rosbag2's chunks are below 1 MiB by default."""
-_RECORD_HEAD = struct.Struct('<BQ')
+RECORD_HEAD = struct.Struct('<BQ')
 """Opcode and length of a record. Source: MCAP specification, "Records"."""
 _MESSAGE_HEAD = struct.Struct('<HIQQ')
 """Channel, sequence, log time and publish time of a message, before its data."""
@@ -74,8 +74,8 @@ def _inside(chunk: Chunk) -> Iterator[McapRecord | Stored]:
     stream, size = get_chunk_data_stream(chunk, validate_crc=True)
     data, at = stream.read(size), 0
     while at < size:
-        opcode, length = _RECORD_HEAD.unpack_from(data, at)
-        begin, at = at + _RECORD_HEAD.size, at + _RECORD_HEAD.size + length
+        opcode, length = RECORD_HEAD.unpack_from(data, at)
+        begin, at = at + RECORD_HEAD.size, at + RECORD_HEAD.size + length
         if opcode == Opcode.MESSAGE:
             channel_id, _, log_time, _ = _MESSAGE_HEAD.unpack_from(data, begin)
             yield Stored(channel_id, log_time, data[begin + _MESSAGE_HEAD.size : at])

@@ -8,6 +8,7 @@ definitions and the metadata, so that each can be understood alone.
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import fcntl
 import os
 from pathlib import Path
 from typing import Protocol
@@ -204,6 +205,8 @@ class BagWriter:
         name = f'{self.folder.name}_{len(self._files)}.mcap'
         with self._reporting():
             self._stream = (self.folder / name).open('xb')
+            # Held until the file is closed: nobody repairs what is still being written.
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._files.append(FileFacts(name=name))
             self._schemas: dict[str, int] = {}
             self._until_ns = _NEVER
