@@ -2,6 +2,7 @@
 
 from perl_core.layers.approximate_trunk import ApproximateTrunk
 from perl_core.layers.descent import descend, follow
+from perl_core.layers.ensemble import Ensemble
 from perl_core.layers.equivariant_trunk import EquivariantTrunk
 from perl_core.layers.expansion import expanded_once
 from perl_core.layers.folding import folded
@@ -20,6 +21,7 @@ from perl_core.layers.trunk import Trunk, TrunkOutput, TrunkShape, vector_parts
 __all__ = [
     'MLP',
     'ApproximateTrunk',
+    'Ensemble',
     'EquivariantLinear',
     'EquivariantTrunk',
     'ImageKind',

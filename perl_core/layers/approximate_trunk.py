@@ -9,8 +9,8 @@ at the start, so the network starts exactly equivariant and leaves it one compon
 from collections.abc import Sequence
 
 from perl_core.contract import Slice, scales
+from perl_core.layers.ensemble import Ensemble
 from perl_core.layers.invariants import Invariants
-from perl_core.layers.mlp import MLP
 from perl_core.layers.trunk import TrunkOutput, TrunkShape, vector_parts
 from perl_core.symmetry import Group
 import torch
@@ -40,7 +40,7 @@ class ApproximateTrunk(nn.Module):
         self.of_free = nn.Parameter(torch.zeros(int((~is_vector).sum())))
         self.of_basis = nn.Parameter(torch.ones(shape.vectors, self.geometry.basis_size, 3))
         outputs = shape.vectors * self.geometry.basis_size + shape.scalars
-        self.mlps = MLP.ensemble(self.geometry.size + len(self.of_free), outputs, shape)
+        self.mlps = Ensemble.build(self.geometry.size + len(self.of_free), outputs, shape)
 
     def _constant(self, name: str, value: torch.Tensor) -> None:
         self.register_buffer(name, value, persistent=False)

@@ -10,8 +10,8 @@ the same network equivariant to the smaller group.
 from collections.abc import Sequence
 
 from perl_core.contract import Slice
+from perl_core.layers.ensemble import Ensemble
 from perl_core.layers.invariants import Invariants
-from perl_core.layers.mlp import MLP
 from perl_core.layers.trunk import TrunkOutput, TrunkShape
 from perl_core.symmetry import Group
 import torch
@@ -33,7 +33,7 @@ class EquivariantTrunk(nn.Module):
         self.shape = shape
         self.geometry = Invariants(inputs, group)
         outputs = shape.vectors * self.geometry.basis_size + shape.scalars
-        self.mlps = MLP.ensemble(self.geometry.size, outputs, shape)
+        self.mlps = Ensemble.build(self.geometry.size, outputs, shape)
 
     def forward(self, inputs: torch.Tensor) -> TrunkOutput:
         """Return vectors that turn with the input, and scalars that do not change.

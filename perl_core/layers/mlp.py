@@ -2,8 +2,6 @@
 
 import itertools
 
-from perl_core.layers.trunk import TrunkShape
-import torch
 from torch import nn
 
 
@@ -30,34 +28,6 @@ class MLP(nn.Sequential):
         for fan_in, fan_out in itertools.pairwise(sizes):
             layers += [_linear(fan_in, fan_out, 2**0.5), nn.LayerNorm(fan_out), nn.SiLU()]
         super().__init__(*layers, _linear(sizes[-1], outputs, last_layer_scale))
-
-    @classmethod
-    def ensemble(cls, inputs: int, outputs: int, shape: TrunkShape) -> 'Ensemble':
-        """Return ``shape.members`` networks of the shape's width and depth."""
-        return Ensemble(
-            cls(inputs, outputs, shape.width, shape.depth, shape.last_layer_scale)
-            for _ in range(shape.members)
-        )
-
-    def set_last_bias(self, value: float) -> None:
-        """Make ``value`` the last layer's bias: a prior on what is put out."""
-        with torch.no_grad():
-            self[-1].bias.fill_(value)
-
-
-class Ensemble(nn.ModuleList):
-    """Independent networks on the same features; what they put out stands side by side."""
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return shape (batch, members * outputs)."""
-        if len(self) == 1:
-            return self[0](features)
-        return torch.cat([network(features) for network in self], dim=1)
-
-    def set_last_bias(self, value: float) -> None:
-        """Make ``value`` every network's last bias."""
-        for network in self:
-            network.set_last_bias(value)
 
 
 def _linear(fan_in: int, fan_out: int, gain: float) -> nn.Linear:

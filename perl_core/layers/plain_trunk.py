@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from perl_core.contract import Slice, scales
-from perl_core.layers.mlp import MLP
+from perl_core.layers.ensemble import Ensemble
 from perl_core.layers.trunk import TrunkOutput, TrunkShape, log_norms, norms, vector_parts
 from perl_core.symmetry import Group
 import torch
@@ -34,7 +34,7 @@ class PlainTrunk(nn.Module):
         )
         self.register_buffer('vector_entries', vector_entries, persistent=False)
         outputs = 3 * shape.vectors + shape.scalars
-        self.mlps = MLP.ensemble(size + 4 * self._vectors, outputs, shape)
+        self.mlps = Ensemble.build(size + 4 * self._vectors, outputs, shape)
 
     def forward(self, inputs: torch.Tensor) -> TrunkOutput:
         """Return vectors and scalars.

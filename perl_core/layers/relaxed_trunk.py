@@ -8,8 +8,8 @@ functions close to equivariant ones are the easiest.
 from collections.abc import Sequence
 
 from perl_core.contract import Slice, scales
+from perl_core.layers.ensemble import Ensemble
 from perl_core.layers.invariants import Invariants
-from perl_core.layers.mlp import MLP
 from perl_core.layers.trunk import TrunkOutput, TrunkShape, vector_parts
 from perl_core.symmetry import Group
 import torch
@@ -39,7 +39,7 @@ class RelaxedTrunk(nn.Module):
         )
         self.basis_size = self.geometry.basis_size + 3
         outputs = shape.vectors * self.basis_size + shape.scalars
-        self.mlps = MLP.ensemble(self.geometry.size + len(is_vector), outputs, shape)
+        self.mlps = Ensemble.build(self.geometry.size + len(is_vector), outputs, shape)
 
     def forward(self, inputs: torch.Tensor) -> TrunkOutput:
         """Return vectors and scalars.

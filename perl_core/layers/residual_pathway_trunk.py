@@ -14,7 +14,6 @@ from perl_core.layers.residual_linear import FREE_SCALE
 from perl_core.layers.trunk import TrunkShape
 from perl_core.symmetry import Group
 import torch
-from torch import nn
 
 
 class ResidualPathwayTrunk(RelaxedTrunk):
@@ -46,7 +45,7 @@ class ResidualPathwayTrunk(RelaxedTrunk):
         equivariant, free = [], []
         for mlp in self.mlps:
             first, last = mlp[0].weight, mlp[-1].weight
-            inner = [layer.weight for layer in list(mlp)[1:-1] if isinstance(layer, nn.Linear)]
+            inner = [layer.weight for layer in mlp[1:-1]]
             equivariant += [first[:, :size], *inner, last[~self.free_rows]]
             free += [first[:, size:], last[self.free_rows]]
         return Pathways(equivariant, free)
