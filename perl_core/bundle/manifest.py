@@ -13,6 +13,8 @@ from perl_core.kinematics import DHParameters
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = 'manifest.json'
+SIGNATURE_NAME = 'manifest.sig'
+"""Of the manifest, detached; see signature.py. A bundle may have one."""
 METADATA_PREFIX = 'perl.'
 MAX_PARITY_ERROR = 1e-5
 """Largest difference between torch and onnxruntime in an entry of an output of magnitude 1."""

@@ -16,6 +16,7 @@ from perl_core.bundle.manifest import (
     MAX_EQUIVARIANCE_ERROR,
     MAX_PARITY_ERROR,
     SCHEMA_VERSION,
+    SIGNATURE_NAME,
     Checks,
     ExpectedOutputs,
     FileRecord,
@@ -43,21 +44,31 @@ class BundleFiles(NamedTuple):
     """The ONNX file of each graph."""
 
 
-def read_bundle(folder: Path, contract: Contract | None) -> BundleFiles:
+def read_bundle(
+    folder: Path, contract: Contract | None, keys: Path | None = None
+) -> BundleFiles:
     """Return the files of a bundle.
 
     Args:
         folder: of the bundle.
         contract: what it must have been made for; without it, any group, rates and limits will do.
+        keys: public keys, one of which must have signed it; None: whoever made it.
 
     Raises:
-        BundleError: a file is missing, altered or unknown, or the manifest is malformed.
+        BundleError: a file is missing, altered or unknown, the manifest is malformed, or not
+            signed with one of the keys.
         ContractError: the bundle was made for another contract.
     """
     text = _read(folder, MANIFEST_NAME)
+    if keys is not None:
+        # Needs an extra that only those have who sign.
+        from perl_core.bundle.signature import require_signature  # noqa: PLC0415
+
+        require_signature(folder, text, keys)
     manifest = manifest_from_json(text.decode(errors='replace'), str(folder / MANIFEST_NAME))
     _require_contract(manifest.contract, contract, folder)
-    unknown = {file.name for file in folder.iterdir()} - {MANIFEST_NAME, *manifest.files}
+    unknown = {file.name for file in folder.iterdir()} - {
+        MANIFEST_NAME, SIGNATURE_NAME, *manifest.files}
     if unknown:
         raise BundleError(
             f'the bundle {folder} holds {sorted(unknown)}, which its manifest does not name; '

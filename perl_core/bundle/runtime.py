@@ -26,6 +26,8 @@ GATE_THRESHOLD = 0.5
 """The gate is hard: above this probability the standard branch acts, as in training."""
 TEST_VECTOR_TOLERANCE = 2.0 * MAX_PARITY_ERROR
 """Parity was measured with the bundle's maker's processor; another one may round differently."""
+MAX_ACTION = 1.001
+"""Largest entry of an action: its vectors are squashed to a norm of 1, and float32 rounds."""
 _WARM_UP_RUNS = 20
 _ORT_LOG_ERROR = 3
 
@@ -152,19 +154,24 @@ class Policy:
         return self.manifest.contract
 
     @classmethod
-    def load(cls, folder: str | Path, contract: Contract | None = None) -> 'Policy':
+    def load(
+        cls, folder: str | Path, contract: Contract | None = None, keys: str | Path = ''
+    ) -> 'Policy':
         """Return the policy of a bundle, after checking all of it.
 
         Args:
             folder: of the bundle.
             contract: what the policy must have been made for; without it, any group, rates and
                 limits will do.
+            keys: file or folder of public keys, one of which must have signed the bundle; empty:
+                whoever made it.
 
         Raises:
-            BundleError: a file is missing, altered, unknown, or does not do what it should.
+            BundleError: a file is missing, altered, unknown, or does not do what it should, or
+                the bundle was not signed with one of the keys.
             ContractError: the bundle was made for another contract.
         """
-        bundle = read_bundle(Path(folder), contract)
+        bundle = read_bundle(Path(folder), contract, Path(keys) if keys else None)
         graphs = {name: _load_graph(bundle, name) for name in GRAPHS}
         _require_test_vectors(bundle, graphs)
         return cls(bundle.manifest, bundle.sha256, graphs)
@@ -191,11 +198,7 @@ class Policy:
         # A gate that is not a number chooses a branch here, and is refused below.
         branch = BRANCH_STANDARD if gate > GATE_THRESHOLD else BRANCH_EQUIVARIANT
         action = self.act_with(branch, observation)
-        if not (np.isfinite(gate) and np.isfinite(action).all()):
-            raise PolicyError(
-                f'the policy says gate {gate}, action {action.tolist()}; both must be finite. '
-                f'Bundle {self.sha256}, observation {observation.tolist()}'
-            )
+        _require_sane(gate, action, f'Bundle {self.sha256}, observation {observation.tolist()}')
         return PolicyOutput(action, gate, branch)
 
     def act_with(self, branch: int, observation: np.ndarray) -> np.ndarray:
@@ -229,6 +232,20 @@ class Policy:
             self.gate_batch(observations),
             equivariant.run_batch(vectors),
             standard.run_batch(observations),
+        )
+
+
+def _require_sane(gate: float, action: np.ndarray, source: str) -> None:
+    """Raise PolicyError unless gate and action are numbers that a policy can say."""
+    if not (np.isfinite(gate) and np.isfinite(action).all()):
+        raise PolicyError(
+            f'the policy says gate {gate}, action {action.tolist()}; both must be finite. '
+            f'{source}'
+        )
+    if not 0.0 <= gate <= 1.0 or np.abs(action).max() > MAX_ACTION:
+        raise PolicyError(
+            f'the policy says gate {gate}, action {action.tolist()}; expected a gate from 0 to 1 '
+            f'and an action within {MAX_ACTION}. {source}'
         )
 
 

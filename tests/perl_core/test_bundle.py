@@ -419,3 +419,16 @@ def test_an_evaluation_that_is_not_finite_leaves_nothing_behind(tmp_path):
     with pytest.raises(BundleError, match='plain finite JSON values'):
         export_bundle(TOYS, tmp_path / 'x', described, some_observations(4))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ('gate', 'action', 'sentence'),
+    [(0.2, 1e6, 'an action within'), (7.0, 0.1, 'a gate from 0 to 1'), (-1.0, 0.1, 'a gate from')],
+)
+def test_what_no_policy_can_say_is_refused(shipped, monkeypatch, gate, action, sentence):
+    policy = Policy.load(shipped[0])
+    monkeypatch.setattr(policy._gate, 'run', lambda: policy._gate.output.fill(gate))
+    for branch in policy._branches:
+        monkeypatch.setattr(branch, 'run', lambda branch=branch: branch.output.fill(action))
+    with pytest.raises(PolicyError, match=sentence):
+        policy.act(some_observations(1)[0])

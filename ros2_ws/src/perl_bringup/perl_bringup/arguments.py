@@ -54,6 +54,11 @@ ARGUMENTS = (
         name='bundle', description='Folder of the policy bundle; the shipped policy when empty.'
     ),
     ArgumentSpec(
+        name='bundle_keys',
+        description='Public key (PEM), or a folder of them: the bundle must be signed with one. '
+        'Any bundle whose hashes match when empty.',
+    ),
+    ArgumentSpec(
         name='params_file',
         description='YAML of node parameters over the shipped config/ur5e.yaml.',
     ),

@@ -95,7 +95,8 @@ _WORKERS = (
         module='perl_control.controller_node',
         kind='lifecycle',
         parameters={
-            **_ROBOT, 'bundle': Argument('bundle'), 'shadow': Argument('shadow'),
+            **_ROBOT,
+            **{name: Argument(name) for name in ('bundle', 'bundle_keys', 'shadow')},
         },
     ),
 )
@@ -141,7 +142,7 @@ def robot_ip_of(specs: tuple[ProcessSpec, ...]) -> str:
 def _checked(values: dict[str, str]) -> dict[str, str]:
     values['robot_ip'] = _robot_ip(values['robot_ip'], values['use_mock_hardware'] == 'true')
     values['bundle'] = _existing('bundle', values['bundle'] or str(paths.shipped_bundle()))
-    for name in ('params_file', 'limits_file', 'kinematics_params_file'):
+    for name in ('bundle_keys', 'params_file', 'limits_file', 'kinematics_params_file'):
         if values[name]:
             values[name] = _existing(name, values[name])
     if values['params_file']:

@@ -48,6 +48,7 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 _TEXTS = {
     'robot_ip': 'address of the UR controller',
     'bundle': 'folder of the policy bundle',
+    'bundle_keys': 'public keys, one of which must have signed it; empty: whoever made it',
     'limits_file': 'safety limits; empty: the shipped ones',
     'kinematics_params_file': 'calibration of this arm; empty: nominal kinematics',
     'backend': "'ur', or 'loopback' for an arm inside the control loop",

@@ -87,7 +87,7 @@ def prepare(config: LoopConfig) -> tuple[Parts, str]:
     limits = load_limits(config.limits_file or DEFAULT_LIMITS_FILE)
     calibrated = config.kinematics_params_file
     kinematics = load_calibration(calibrated).kinematics if calibrated else Kinematics()
-    policy = Policy.load(Path(config.bundle), contract)
+    policy = Policy.load(Path(config.bundle), contract, config.bundle_keys)
     mailbox = Mailbox.create(mailbox_path(config.robot_ip))
     ring = TelemetryRing.create(telemetry_path(config.robot_ip))
     monitor = HeartbeatReader(heartbeat_path(config.robot_ip)) if config.require_monitor else None

@@ -17,6 +17,8 @@ class LoopConfig:
     """Address of the controller; also names the shared memory and the lock."""
     bundle: str
     """Folder of the policy bundle."""
+    bundle_keys: str = ''
+    """Public keys, one of which must have signed the bundle; empty: whoever made it."""
     backend: Backend = 'ur'
     """'ur': a UR controller, real or emulated; 'loopback': an arm inside the process."""
     limits_file: str = ''
