@@ -27,7 +27,8 @@ PARTS = (
     'perl_core.block_structure', 'perl_core.declared_spaces',
 )  # fmt: skip
 AGENTS = (*PARTS, 'perl_core.agents')
-READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading')
+READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading',
+           'perl_core.bundle.signature')
 RUNTIME = (*READING, 'perl_core.bundle.runtime')
 TRAINING = (
     *AGENTS, *STATE, *RUNTIME, 'perl_core.training', 'perl_core.evaluation',
@@ -51,7 +52,8 @@ ONLY = (
     Only(('perl_core/layers/*',), LAYERS),
     Only(tuple(f'{name.replace(".", "/")}.py' for name in PARTS[len(LAYERS):]), PARTS),
     Only(('perl_core/agents/*',), AGENTS),
-    Only(('perl_core/bundle/manifest.py', 'perl_core/bundle/reading.py'), READING),
+    Only(('perl_core/bundle/manifest.py', 'perl_core/bundle/reading.py',
+          'perl_core/bundle/signature.py'), READING),
     Only(('perl_core/bundle/runtime.py',), RUNTIME),
     Only(('perl_core/bundle/export.py', 'perl_core/training.py', 'perl_core/evaluation.py',
           'perl_core/checkpoint.py', 'perl_core/run_log.py'), TRAINING),

@@ -19,7 +19,7 @@ FOLDERS = {
 OF_PERL_CORE = {'perl_core', 'perl_sim', 'calibration'}
 ROSDEP_KEYS = {
     'numpy': 'python3-numpy', 'yaml': 'python3-yaml', 'rich': 'python3-rich',
-    'zstandard': 'python3-zstandard', 'PIL': 'python3-pil',
+    'zstandard': 'python3-zstandard', 'cryptography': 'python3-cryptography', 'PIL': 'python3-pil',
 }  # fmt: skip
 """Names in rosdep's python.yaml where they differ from the module's."""
 FROM_PIP = {
