@@ -8,7 +8,7 @@ setup(
     description='Recorder of the stack, and evaluation of its bags.',
     license='Apache-2.0',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['config/*.yaml']},
+    package_data={NAME: ['page/*.css', 'page/*.js']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

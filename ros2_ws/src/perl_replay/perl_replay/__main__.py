@@ -14,9 +14,14 @@ from perl_core.errors import BagError, PerlError
 from perl_safety.limits import DEFAULT_LIMITS_FILE
 
 from perl_replay.comparison import compare_bags
-from perl_replay.evaluation import Evaluation, EvaluationOptions, evaluate_bag
+from perl_replay.evaluation import Evaluation, EvaluationOptions
 from perl_replay.export import export_transitions
 from perl_replay.many import summarise_bags
+from perl_replay.page.comparison_page import comparison_page
+from perl_replay.page.document import write_document
+from perl_replay.page.files import BESIDE, beside, pages_of
+from perl_replay.page.making import evaluate_to_page, trace_bag
+from perl_replay.page.overview_page import write_overview
 from perl_replay.repair import repair_bag
 from perl_replay.report import print_comparison, print_many, print_report
 from perl_replay.tables import write_csv
@@ -24,8 +29,8 @@ from perl_replay.tables import write_csv
 _EVALUATE = """\
 Print what a bag says about a run: goals, errors, time to reach, branches, gate, timing of the
 control loop, safety events; run the policy and the safety filter again on what was recorded.
-Neither ROS nor the robot is needed. The last line of the output is one JSON object with the same
-figures.
+Neither ROS nor the robot is needed. The last line of the output is one JSON object with the main
+figures; --json, --csv and --html write all of them.
 """
 _COMPARE = """\
 Print how B differs from A on the goals that both were asked for: each figure with the mean
@@ -65,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         'bags', type=Path, nargs='+', metavar='BAG', help='folder of a bag, or .mcap file'
     )
     _add_options(evaluate)
-    evaluate.add_argument('--json', type=Path, metavar='FILE', help='write the JSON here too')
+    _add_files(evaluate)
     evaluate.add_argument('--csv', type=Path, metavar='FILE', help='write one row a goal here')
     evaluate.set_defaults(run=_evaluate)
     compare = commands.add_parser(
@@ -74,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument('a', type=Path, metavar='A', help='a bag')
     compare.add_argument('b', type=Path, metavar='B', help='another with the same goals')
-    compare.add_argument('--json', type=Path, metavar='FILE', help='write the JSON here too')
+    _add_files(compare)
     _add_options(compare)
     compare.set_defaults(run=_compare)
     export = commands.add_parser(
@@ -113,6 +118,14 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_files(command: argparse.ArgumentParser) -> None:
+    command.add_argument('--json', type=Path, metavar='FILE', help='write all figures here')
+    command.add_argument(
+        '--html', type=Path, metavar='FILE', nargs='?', const=BESIDE,
+        help='write a page with figures and pictures here (default: beside each bag)',
+    )
+
+
 def _options(arguments: argparse.Namespace) -> EvaluationOptions:
     return EvaluationOptions(
         bundle=arguments.bundle, limits=arguments.limits, thorough=arguments.thorough,
@@ -122,34 +135,39 @@ def _options(arguments: argparse.Namespace) -> EvaluationOptions:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     """Evaluate and print; return the exit status."""
-    evaluations, refused = _evaluate_all(arguments)
-    for evaluation in evaluations:
-        print_report(evaluation)
-    if len(evaluations) == 1:
-        figures = evaluations[0].to_dict()
-    else:
-        many = summarise_bags(evaluations)
-        print_many(many)
-        bags = [evaluation.to_dict() for evaluation in evaluations]
-        figures = {**many.to_dict(), 'evaluations': bags}
-    _write_json(arguments.json, figures)
+    evaluations, pages, refused = _evaluate_all(arguments)
+    alone = len(arguments.bags) == 1
+    many = summarise_bags(evaluations)
+    figures = {**many.to_dict(), 'evaluations': [entry.to_dict() for entry in evaluations]}
+    _write_json(arguments.json, figures['evaluations'][0] if alone else figures)
     if arguments.csv is not None:
         write_csv(arguments.csv, evaluations)
+    files = {'json': arguments.json, 'csv': arguments.csv} if alone else {}
+    for evaluation, page in zip(evaluations, pages, strict=True):
+        print_report(evaluation, files={'html': page, **files})
+    if not alone:
+        if arguments.html not in (None, BESIDE):
+            write_overview(arguments.html, many, evaluations, pages)
+        print_many(many)
     if _tell_damage(evaluations) or refused:
         return 2
     return 0 if all(evaluation.ok for evaluation in evaluations) else 1
 
 
-def _evaluate_all(arguments: argparse.Namespace) -> tuple[list[Evaluation], bool]:
-    """Return the evaluations, and whether a bag was refused while others were evaluated.
+def _evaluate_all(
+    arguments: argparse.Namespace,
+) -> tuple[list[Evaluation], list[Path | None], bool]:
+    """Return the evaluations, their pages, and whether a bag was refused while others were not.
 
     Raises:
         BagError: a bag cannot be evaluated, and no part was asked for or it is the only one.
     """
-    evaluations, refusal = [], None
-    for bag in arguments.bags:
+    evaluations, pages, refusal = [], [], None
+    wanted = pages_of(arguments.bags, arguments.html)
+    for bag, page in zip(arguments.bags, wanted, strict=True):
         try:
-            evaluations.append(evaluate_bag(bag, _options(arguments)))
+            evaluations.append(evaluate_to_page(bag, _options(arguments), page))
+            pages.append(page)
         except BagError as error:
             if not arguments.partial:
                 raise
@@ -157,15 +175,22 @@ def _evaluate_all(arguments: argparse.Namespace) -> tuple[list[Evaluation], bool
             sys.stderr.write(f'perl_replay: {error}\n')
     if refusal is not None and not evaluations:
         sys.exit(2)
-    return evaluations, refusal is not None
+    return evaluations, pages, refusal is not None
 
 
 def _compare(arguments: argparse.Namespace) -> int:
     """Compare and print; return the exit status."""
-    evaluations = [evaluate_bag(bag, _options(arguments)) for bag in (arguments.a, arguments.b)]
+    runs = [trace_bag(bag, _options(arguments)) for bag in (arguments.a, arguments.b)]
+    evaluations = [run.evaluation for run in runs]
     comparison = compare_bags(*evaluations)
-    print_comparison(comparison)
     _write_json(arguments.json, comparison.to_dict())
+    if arguments.html is not None:
+        page = arguments.html
+        if page == BESIDE:
+            page = beside(arguments.b, f'_against_{beside(arguments.a).stem}')
+        write_document(page, comparison_page(comparison, *runs))
+        sys.stdout.write(f'Report: {page}\n')
+    print_comparison(comparison)
     return 2 if _tell_damage(evaluations) else 0
 
 

@@ -56,21 +56,21 @@ def compare_bags(first: Evaluation, second: Evaluation) -> Comparison:
         BagError: they have no goal in common.
     """
     ours, theirs = _asked(first), _asked(second)
-    common = [key for key in ours if key in theirs]
-    if not common:
+    pairs = _common(ours, theirs)
+    if not pairs:
         raise BagError(
             f'{first.bag} ({len(ours)} goals) and {second.bag} ({len(theirs)} goals) have no '
             f'goal in common; record both with the same goals, for example the same --seed'
         )
-    a, b = [ours[key] for key in common], [theirs[key] for key in common]
+    a, b = [first for first, _ in pairs], [second for _, second in pairs]
     only_a = sum(x.reached and not y.reached for x, y in zip(a, b, strict=True))
     only_b = sum(y.reached and not x.reached for x, y in zip(a, b, strict=True))
     return Comparison(
         bag_a=first.bag,
         bag_b=second.bag,
-        pairs=len(common),
-        only_a=len(ours) - len(common),
-        only_b=len(theirs) - len(common),
+        pairs=len(pairs),
+        only_a=len(ours) - len(pairs),
+        only_b=len(theirs) - len(pairs),
         success_a=share_interval(sum(goal.reached for goal in a), len(a)),
         success_b=share_interval(sum(goal.reached for goal in b), len(b)),
         success_p_value=mcnemar(only_a, only_b),
@@ -79,6 +79,19 @@ def compare_bags(first: Evaluation, second: Evaluation) -> Comparison:
             for name in GOAL_VALUES
         },
     )
+
+
+def pairs_of(
+    first: Evaluation, second: Evaluation
+) -> list[tuple[GoalFigures, GoalFigures]]:
+    """Return the goals that both were asked for, in the order of the first."""
+    return _common(_asked(first), _asked(second))
+
+
+def _common(
+    ours: dict[tuple, GoalFigures], theirs: dict[tuple, GoalFigures]
+) -> list[tuple[GoalFigures, GoalFigures]]:
+    return [(goal, theirs[key]) for key, goal in ours.items() if key in theirs]
 
 
 def _asked(evaluation: Evaluation) -> dict[tuple, GoalFigures]:

@@ -1,11 +1,9 @@
 """What was run again, as a table: policy, observation, filter, symmetry, prediction, delay."""
 
-import math
-
 from rich.table import Table
-from rich.text import Text
 
 from perl_replay.evaluation import Evaluation
+from perl_replay.terminal import short, text
 
 
 def replay_table(evaluation: Evaluation) -> Table:
@@ -15,7 +13,7 @@ def replay_table(evaluation: Evaluation) -> Table:
         *_policy(evaluation), *_symmetry(evaluation), *_filter(evaluation), *_motion(evaluation)
     ]
     for label, value in rows:
-        table.add_row(label, Text(value))
+        table.add_row(label, text(value))
     return table
 
 
@@ -51,12 +49,12 @@ def _symmetry(evaluation: Evaluation) -> list[tuple[str, str]]:
         return []
     return [
         (f'gate turned by {figures.group} (mean, max)',
-         f'{_short(figures.gate_error_mean)}, {_short(figures.gate_error_max)}; other branch '
-         f'{_short(100 * figures.branch_flips)} %'),
+         f'{short(figures.gate_error_mean)}, {short(figures.gate_error_max)}; other branch '
+         f'{short(100 * figures.branch_flips)} %'),
         ('policy turned (mean, max)',
-         f'{_short(figures.policy_error_mean)}, {_short(figures.policy_error_max)}; equivariant '
-         f'branch max {_short(figures.equivariant_error_max)}, standard branch mean '
-         f'{_short(figures.standard_error_mean)}'),
+         f'{short(figures.policy_error_mean)}, {short(figures.policy_error_max)}; equivariant '
+         f'branch max {short(figures.equivariant_error_max)}, standard branch mean '
+         f'{short(figures.standard_error_mean)}'),
     ]
 
 
@@ -83,8 +81,8 @@ def _filter(evaluation: Evaluation) -> list[tuple[str, str]]:
     ) for event in watched.events[:5]]
     rows += [(
         f'stop at {stop.time_s:.2f} s',
-        f'{stop.source} {", ".join(stop.reasons)}: at rest after {_short(stop.time_to_rest_s)} s, '
-        f'then moved {_short(stop.drift_rad)} rad',
+        f'{stop.source} {", ".join(stop.reasons)}: at rest after {short(stop.time_to_rest_s)} s, '
+        f'then moved {short(stop.drift_rad)} rad',
     ) for stop in evaluation.stops[:5]]
     return rows
 
@@ -94,16 +92,13 @@ def _motion(evaluation: Evaluation) -> list[tuple[str, str]]:
     summary = evaluation.summary
     return [
         ('next state predicted (error mean, max)',
-         f'{_short(1e3 * prediction.joint_error_mean_m)}, '
-         f'{_short(1e3 * prediction.joint_error_max_m)} mm; predictors disagree by '
-         f'{_short(1e3 * prediction.disagreement_mean_m)} mm'),
+         f'{short(1e3 * prediction.joint_error_mean_m)}, '
+         f'{short(1e3 * prediction.joint_error_max_m)} mm; predictors disagree by '
+         f'{short(1e3 * prediction.disagreement_mean_m)} mm'),
         ('from command to motion',
-         f'{_short(1e3 * latency.latency_s)} ms (correlation {_short(latency.correlation)})'),
+         f'{short(1e3 * latency.latency_s)} ms (correlation {short(latency.correlation)})'),
         ('smoothness (jerk, dimensionless)',
-         f'{_short(summary.jerk_rms_mean_m_s3)} m/s3, '
-         f'{_short(summary.log_dimensionless_jerk_mean)}'),
+         f'{short(summary.jerk_rms_mean_m_s3)} m/s3, '
+         f'{short(summary.log_dimensionless_jerk_mean)}'),
     ]
 
-
-def _short(value: float) -> str:
-    return f'{value:.3g}' if math.isfinite(value) else '-'
