@@ -9,7 +9,7 @@ from perl_core.blocks import Blocks
 from perl_core.gate import Gate, GateModule
 from perl_core.gating import practise, select_by_gate
 from perl_core.gaussian import Gaussian, Sample, fuse, sample_action, squash
-from perl_core.layers import PathwayPrior, Trunk, TrunkShape, descend
+from perl_core.layers import Adam, PathwayPrior, Trunk, TrunkShape, descend
 from perl_core.replay import Batch
 from perl_core.spaces import Spaces, StandardTrunk
 import torch
@@ -138,7 +138,7 @@ class ActorUpdate(NamedTuple):
 
     actor: Actor
     """Changed in place."""
-    optimiser: torch.optim.Optimizer
+    optimiser: Adam
     """Of the actor."""
     gate: Gate
     """Chooses the branch."""
@@ -183,13 +183,12 @@ def update_actor(
 
 def update_temperature(
     temperature: Temperature,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Adam,
     log_probability: torch.Tensor,
     target_entropy: float,
 ) -> dict[str, float]:
     """Take one step towards the target entropy."""
-    loss = -temperature.log_alpha * (log_probability + target_entropy).mean()
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()
+    # The derivative of -log(alpha) * mean(log pi + target).
+    temperature.log_alpha.grad = -(log_probability + target_entropy).mean()
+    optimiser.descend()
     return {'temperature/alpha': temperature.alpha.item()}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from perl_core.gate import Gate
 from perl_core.gating import mix_by_gate, practise, select_by_gate
-from perl_core.layers import PathwayPrior, TrunkShape, descend
+from perl_core.layers import Adam, PathwayPrior, TrunkShape, descend
 from perl_core.replay import Batch
 from perl_core.spaces import Spaces, StandardTrunk
 import torch
@@ -78,7 +78,7 @@ class CriticUpdate(NamedTuple):
 
     critic: Critic
     """Changed in place."""
-    optimiser: torch.optim.Optimizer
+    optimiser: Adam
     """Of the critic."""
     gate: Gate
     """Chooses the branch."""

@@ -21,7 +21,7 @@ from perl_core.detection import (
 )
 from perl_core.errors import ConfigError
 from perl_core.fields import require_choice
-from perl_core.layers import descend
+from perl_core.layers import Adam, descend
 import torch
 from torch import nn
 
@@ -143,9 +143,7 @@ class LossDifferenceDetector(nn.Module):
         """
         super().__init__()
         self.config, self.network = config, network
-        self.optimiser = torch.optim.Adam(
-            network.parameters(), lr=config.learning_rate, fused=True
-        )
+        self.optimiser = Adam(network.parameters(), config.learning_rate)
 
     def update(
         self, features: torch.Tensor, held_out: torch.Tensor, comparison: Comparison

@@ -15,7 +15,7 @@ from perl_core.detectors import Detector, LossDifferenceDetector
 from perl_core.errors import ConfigError
 from perl_core.fields import require_choice
 from perl_core.gating import draw, expectile_loss, gate_loss
-from perl_core.layers import TrunkShape, descend, follow
+from perl_core.layers import Adam, TrunkShape, descend, follow
 from perl_core.replay import Batch
 from perl_core.spaces import Spaces
 import torch
@@ -91,12 +91,12 @@ class LearnedGate(nn.Module):
             self.register_buffer('fixed_actions', self._random_actions(1, torch.default_generator))
         self.register_buffer('updates', torch.zeros((), dtype=torch.long))
         self._optimisers = {
-            name: torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
+            name: Adam(network.parameters(), config.learning_rate)
             for name in ('action_gate', 'state_gate')
             if (network := getattr(self, name)) is not None
         }
 
-    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+    def optimisers(self) -> dict[str, Adam]:
         """Return every optimiser by name, the detector's too."""
         if isinstance(self.detector, LossDifferenceDetector):
             return self._optimisers | {'detector': self.detector.optimiser}

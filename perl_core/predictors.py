@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from perl_core.detection import Comparison
 from perl_core.errors import ConfigError
 from perl_core.fields import require_choice
-from perl_core.layers import TrunkShape, descend
+from perl_core.layers import Adam, TrunkShape, descend
 from perl_core.replay import Batch
 from perl_core.spaces import Spaces
 import torch
@@ -129,7 +129,7 @@ def disagreement(
 
 
 def update_predictors(
-    predictors: Predictors, optimiser: torch.optim.Optimizer, batch: Batch, max_norm: float
+    predictors: Predictors, optimiser: Adam, batch: Batch, max_norm: float
 ) -> tuple[dict[str, float], Comparison]:
     """Take one step on the part of the batch that is not held out.
 

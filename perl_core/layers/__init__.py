@@ -1,7 +1,7 @@
 """Layers and networks: plain, equivariant, and what lies between, with the same constructor."""
 
 from perl_core.layers.approximate_trunk import ApproximateTrunk
-from perl_core.layers.descent import descend, follow
+from perl_core.layers.descent import Adam, descend, follow
 from perl_core.layers.ensemble import Ensemble
 from perl_core.layers.equivariant_trunk import EquivariantTrunk
 from perl_core.layers.expansion import expanded_once
@@ -20,6 +20,7 @@ from perl_core.layers.trunk import Trunk, TrunkOutput, TrunkShape, vector_parts
 
 __all__ = [
     'MLP',
+    'Adam',
     'ApproximateTrunk',
     'Ensemble',
     'EquivariantLinear',

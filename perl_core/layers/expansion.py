@@ -18,13 +18,13 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 _optimiser_steps = 0
 
 
-def _count_step(*_: object) -> None:
-    # A fused optimiser changes parameters without raising their version.
+def count_step(*_: object) -> None:
+    """Say that parameters changed: a fused optimiser does it without raising their version."""
     global _optimiser_steps
     _optimiser_steps += 1
 
 
-register_optimizer_step_post_hook(_count_step)
+register_optimizer_step_post_hook(count_step)
 
 
 class Weights(NamedTuple):

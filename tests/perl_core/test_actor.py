@@ -6,7 +6,7 @@ from perl_core.actor import Actor, ActorUpdate, Temperature, update_actor, updat
 from perl_core.arm_spaces import ArmSpaces
 from perl_core.critic import Critic, CriticUpdate, update_critic
 from perl_core.gate import FixedGate
-from perl_core.layers import TrunkShape
+from perl_core.layers import Adam, TrunkShape
 from perl_core.symmetry import group_named
 import pytest
 import torch
@@ -96,7 +96,7 @@ def test_only_a_shared_trunk_lets_the_standard_branch_move_the_equivariant_one(
 
 
 def critic_update(critic, next_value):
-    optimiser = torch.optim.Adam(critic.parameters())
+    optimiser = Adam(critic.parameters(), 1e-3)
     return CriticUpdate(critic, optimiser, FixedGate(False), next_value, 0.9, 2.0, 1e9, 0.0)
 
 
@@ -118,7 +118,7 @@ def test_critic_target_by_hand(contract, make_batch):
 def test_actor_climbs_the_value(contract, make_batch):
     actor, batch = Actor(ArmSpaces(contract), SHAPE, 'plain'), make_batch()
     parts = ActorUpdate(
-        actor, torch.optim.Adam(actor.parameters(), lr=1e-2), FixedGate(False),
+        actor, Adam(actor.parameters(), 1e-2), FixedGate(False),
         lambda _, action: action[:, 0], Temperature(1e-6), 1e9, 0.0,
     )  # fmt: skip
     generator = torch.Generator().manual_seed(0)
@@ -135,9 +135,10 @@ def test_actor_climbs_the_value(contract, make_batch):
 def test_temperature_pulls_entropy_to_its_target(log_probability, sign):
     # Entropy is -log_probability; below its target of -3 the weight grows.
     temperature = Temperature(0.1)
-    optimiser = torch.optim.SGD(temperature.parameters(), lr=0.1)
+    optimiser = Adam(temperature.parameters(), 0.1)
     update_temperature(temperature, optimiser, torch.full((4,), log_probability), -3.0)
-    expected = torch.tensor(0.1).log() + 0.1 * (log_probability - 3.0)
+    # Adam's first step is as long as its rate.
+    expected = torch.tensor(0.1).log() + 0.1 * sign
     assert temperature.log_alpha.item() == pytest.approx(float(expected), rel=1e-5)
     assert sign * (float(temperature.alpha) - 0.1) > 0
 

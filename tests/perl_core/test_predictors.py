@@ -1,5 +1,6 @@
 from perl_core.arm_spaces import ArmSpaces
 from perl_core.errors import ConfigError
+from perl_core.layers import Adam
 from perl_core.predictors import (
     Prediction,
     PredictorConfig,
@@ -16,7 +17,7 @@ SECOND = Prediction(torch.zeros(1, 2, 3), torch.tensor([[1.0]]))
 
 
 def optimiser_of(predictors, rate=3e-3):
-    return torch.optim.Adam(predictors.parameters(), lr=rate)
+    return Adam(predictors.parameters(), rate)
 
 
 def test_distances_by_hand():

@@ -20,7 +20,7 @@ from perl_core.critic import CriticUpdate, update_critic
 from perl_core.declared_spaces import DeclaredSpaces
 from perl_core.environment_contract import AnyContract
 from perl_core.gate import FixedGate, Gate, GateModule
-from perl_core.layers import follow
+from perl_core.layers import Adam, follow
 from perl_core.learned_gate import LearnedGate
 from perl_core.predictors import Predictors, update_predictors
 from perl_core.replay import Batch
@@ -59,12 +59,12 @@ class PESAC(nn.Module):
         self.updates = 0
         learned = ('actor', 'critic', 'temperature', 'predictors')
         self._optimisers = {
-            name: torch.optim.Adam(part.parameters(), lr=config.learning_rate, fused=True)
+            name: Adam(part.parameters(), config.learning_rate)
             for name in learned
             if (part := getattr(self, name)) is not None
         }
 
-    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+    def optimisers(self) -> dict[str, Adam]:
         """Return every optimiser by name."""
         if isinstance(self.gate, LearnedGate):
             return self._optimisers | self.gate.optimisers()
