@@ -1,0 +1,41 @@
+"""What a trained gate says over the workspace, beside the symmetry error measured there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from experiment.files import Row, replace_text, table_text
+import numpy as np
+from perl_core.agents.pe_sac import PESAC
+from perl_core.kinematics import Kinematics
+from perl_core.observation import build_observation
+from perl_sim.envs.reach_config import UR5eReachConfig
+from reach_experiment.states import drawn_states
+import torch
+
+COUNT = 600
+"""States in a map."""
+COLUMNS = ('x_m', 'y_m', 'z_m', 'gate')
+"""Of the CSV: where the tool is, and the probability of the standard branch."""
+
+
+@torch.no_grad()
+def gate_rows(agent: PESAC, config: UR5eReachConfig) -> Iterable[Row]:
+    """Return the state gate of an agent all over the workspace of a task."""
+    kinematics, states = Kinematics(), list(drawn_states(config, COUNT, seed=1))
+    seen = np.stack([
+        build_observation(
+            state.joint_position_rad, np.zeros(6), state.goal, kinematics, config.contract
+        )
+        for state in states
+    ])
+    gates = agent.gate.probability(torch.from_numpy(seen))
+    return [
+        dict(zip(('x_m', 'y_m', 'z_m'), map(float, state.tool.position_m), strict=True))
+        | {'gate': float(gate)}
+        for state, gate in zip(states, gates, strict=True)
+    ]
+
+
+def write_gate_map(path: Path, rows: Iterable[Row]) -> None:
+    """Write the map of one agent."""
+    replace_text(path, table_text(COLUMNS, rows))
