@@ -51,8 +51,8 @@ results: setup  ## Rebuild tables and figures of the grid world from its raw fig
 bench-layers: setup  ## Time every kind of network against a plain MLP; run it alone
 	$(PY) sim/benchmark_layers.py $(ARGUMENTS)
 
-bench-replay: setup  ## Measure speed and memory of judging a recording; BAG=... for one of yours
-	$(PY) -m perl_replay.bench '$(or $(BAG),tests/bags/reach)'
+bench-replay: setup  ## Measure judging and recording: speed, memory, cost, loss; BAG=... for one of yours
+	$(PY) -m perl_replay.bench '$(or $(BAG),tests/bags/reach)' $(ARGUMENTS)
 
 bench-loop: setup  ## Measure the control loop at 500 Hz against its bars; run it alone
 	$(PY) -m perl_control.bench_loop $(ARGUMENTS)

@@ -1,12 +1,13 @@
 """Copies parts of bags, once or many times over: for small test recordings and long benches."""
 
+from collections.abc import Iterator
 import dataclasses
 from pathlib import Path
 import struct
 
 from perl_replay.bag import Bag
 from perl_replay.bag_writer import BagSize, BagWriter
-from perl_replay.topics import STACK_TOPICS
+from perl_replay.topics import JOINT_STATES, STACK_TOPICS
 
 _STAMP = struct.Struct('<iI')
 """Seconds and nanoseconds of a std_msgs/Header that begins a message, after CDR's four bytes."""
@@ -25,6 +26,8 @@ class Cut:
     """Topics that are left out."""
     times: int = 1
     """How often, one after the other; stamps of headers move along."""
+    joint_state_repeats: int = 1
+    """How often each joint state, evenly until the next: stands in for a higher rate."""
 
 
 def copy_bag(source: Path, folder: Path, cut: Cut) -> BagSize:
@@ -42,21 +45,40 @@ def copy_bag(source: Path, folder: Path, cut: Cut) -> BagSize:
             writer.add_metadata(name, values)
     for name in names:
         writer.add_topic(name, bag.definition(name), latched[name])
+    flushed_ns = bag.start_ns
+    for name, data, received_ns in _cut(bag, names, cut):
+        writer.write(name, data, received_ns, received_ns)
+        # In chunks as the recorder writes them.
+        if received_ns - flushed_ns > _SECOND_NS:
+            writer.flush()
+            flushed_ns = received_ns
+    return writer.close()
+
+
+def _cut(bag: Bag, names: list[str], cut: Cut) -> Iterator[tuple[str, bytes, int]]:
+    """Yield topic, data and time of receipt of what is written."""
     stamped = {name for name in names if bag.has_header(name)}
     first_ns = bag.start_ns + round(cut.begin_s * 1e9)
     last_ns = min(bag.end_ns, bag.start_ns + round(min(cut.end_s, 1e6) * 1e9))
-    flushed_ns = first_ns
+    later_ns = {JOINT_STATES: _repeats_ns(bag, cut)}
     for turn in range(cut.times):
-        shift_ns = turn * (last_ns - first_ns + _SECOND_NS)
+        turn_ns = turn * (last_ns - first_ns + _SECOND_NS)
         for name, received_ns, data in bag.raw_messages(names):
-            if first_ns <= received_ns <= last_ns:
+            if not first_ns <= received_ns <= last_ns:
+                continue
+            for repeat_ns in later_ns.get(name, (0,)):
+                shift_ns = turn_ns + repeat_ns
                 moved = _moved(data, shift_ns) if name in stamped and shift_ns else data
-                writer.write(name, moved, received_ns + shift_ns, received_ns + shift_ns)
-                # In chunks as the recorder writes them.
-                if received_ns + shift_ns - flushed_ns > _SECOND_NS:
-                    writer.flush()
-                    flushed_ns = received_ns + shift_ns
-    return writer.close()
+                yield name, moved, received_ns + shift_ns
+
+
+def _repeats_ns(bag: Bag, cut: Cut) -> tuple[int, ...]:
+    """Return by how much each repetition of a joint state is later than it."""
+    if cut.joint_state_repeats == 1 or JOINT_STATES not in bag.topics:
+        return (0,)
+    count = bag.topics[JOINT_STATES].messages * cut.joint_state_repeats
+    step_ns = (bag.end_ns - bag.start_ns) // max(count, 1)
+    return tuple(repeat * step_ns for repeat in range(cut.joint_state_repeats))
 
 
 def _moved(data: bytes, shift_ns: int) -> bytes:
