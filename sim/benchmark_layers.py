@@ -5,14 +5,12 @@ plain one is that of the same round. Time is CPU time of the thread, so that oth
 machine count as little as can be.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import dataclasses
 import json
-import math
-import random
 import sys
-import time
 
+from benchmark_timing import Step, measure, median_and_interval, ratio_and_interval
 from perl_core.layers import Kind, NetworkShape, folded, network
 from perl_core.symmetry import group_named, vector
 import torch
@@ -21,7 +19,6 @@ import tyro
 
 INPUTS, OUTPUTS = 24, 6
 """Entries, all of them vectors: 8 and 2 in space, 12 and 3 in the plane."""
-Step = Callable[[], object]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,43 +109,19 @@ def inference_step(module: nn.Sequential, batch: int) -> Step:
     return step
 
 
-def measure(steps: Mapping[str, Step], args: Args) -> dict[str, list[float]]:
-    """Return the CPU seconds of each step in each round."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    order, shuffle = list(steps), random.Random(args.seed)
-    for number in range(args.warm_up + args.rounds):
-        shuffle.shuffle(order)
-        for name in order:
-            began = time.thread_time()
-            steps[name]()
-            if number >= args.warm_up:
-                seconds[name].append(time.thread_time() - began)
-    return seconds
-
-
-def median_and_interval(values: list[float]) -> tuple[float, float, float]:
-    """Return the median and its 95 % interval, by ranks."""
-    ordered, count = sorted(values), len(values)
-    reach = 0.98 * math.sqrt(count)
-    low, high = max(0, math.floor(count / 2 - reach)), min(count - 1, math.ceil(count / 2 + reach))
-    return ordered[count // 2], ordered[low], ordered[high]
-
-
 def compare(
     title: str, rows: tuple[Row, ...], make: Callable[[nn.Sequential, int], Step], args: Args
 ) -> list[dict[str, object]]:
     """Measure the rows, print them, and return them."""
     steps = {'plain': make(plain(args.width), args.batch)}
     steps |= {f'{r.group} {r.kind}': make(build(r, args.width), args.batch) for r in rows}
-    seconds = measure(steps, args)
+    seconds = measure(steps, args.warm_up, args.rounds, args.seed)
     milliseconds, *_ = median_and_interval(seconds['plain'])
     sys.stdout.write(f'{title}\n  {"plain":20} {milliseconds * 1e3:7.3f} ms\n')
     results = []
     for row in rows:
         taken = seconds[f'{row.group} {row.kind}']
-        ratio, low, high = median_and_interval(
-            [own / other for own, other in zip(taken, seconds['plain'], strict=True)]
-        )
+        ratio, low, high = ratio_and_interval(taken, seconds['plain'])
         result = {
             'what': title, 'group': row.group, 'kind': row.kind,
             'milliseconds': round(median_and_interval(taken)[0] * 1e3, 4),
