@@ -242,6 +242,22 @@ def test_half_speed_is_half_as_fast(rig):
     assert half < 0.6 * full
 
 
+def test_no_speed_at_all_holds_without_a_fault_and_more_does_not_jump(rig):
+    rig.arm()
+    rig.goal((0.2, 0.2, 0.0))
+    moving = rig.run(0.3)
+    rig.order(speed_scale=0.0)
+    slowing = rig.run(0.5)
+    held = rig.run(0.5)
+    rig.order(speed_scale=1.0)
+    records = np.concatenate([moving, slowing, held, rig.run(0.5)])
+    assert steps_rad(held) == 0.0
+    assert (held['speed_scale'] == 0.0).all()
+    assert set(records['state']) == {State.MOVING}
+    assert steps_rad(records[-10:]) > 0.0
+    assert velocity_changes_rad_s(records) <= 12.0 / 500 + 1e-9
+
+
 @pytest.mark.parametrize('how', ['end', 'mode', 'node gone'])
 def test_it_ends_only_at_rest(rig, how):
     rig.arm()

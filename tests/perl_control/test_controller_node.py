@@ -40,9 +40,11 @@ class Client:
             ReachEvent,
             SafetyState,
         )
+        from rcl_interfaces.srv import SetParameters
         import rclpy
         from rclpy.action import ActionClient
         from rclpy.executors import SingleThreadedExecutor
+        from rclpy.parameter import Parameter
         from rclpy.qos import DurabilityPolicy, QoSProfile
         from sensor_msgs.msg import JointState
         from std_srvs.srv import Trigger
@@ -55,6 +57,11 @@ class Client:
         self.Reach, self.ChangeState, self.Trigger = Reach, ChangeState, Trigger
         self.change = self.node.create_client(ChangeState, '/perl_controller/change_state')
         self.reset = self.node.create_client(Trigger, '/perl_controller/reset')
+        self.recover = self.node.create_client(Trigger, '/perl_controller/recover')
+        self.parameters = self.node.create_client(
+            SetParameters, '/perl_controller/set_parameters'
+        )
+        self.SetParameters, self.Parameter = SetParameters, Parameter
         self.reach = ActionClient(self.node, Reach, '/perl_controller/reach')
         self.got = {}
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -88,6 +95,11 @@ class Client:
         future = client.call_async(request)
         assert self.spin(timeout_s, future.done), 'no answer'
         return future.result()
+
+    def set(self, name, value):
+        parameter = self.Parameter(name, value=value).to_parameter_msg()
+        request = self.SetParameters.Request(parameters=[parameter])
+        return self.call(self.parameters, request).results[0].successful
 
     def transition(self, number):
         request = self.ChangeState.Request()
@@ -184,6 +196,7 @@ def test_goals_end_as_the_action_says_and_every_topic_speaks(armed):
     refuses_with_a_sentence(client)
     preempts_and_cancels(client)
     times_out(client)
+    takes_its_speed_from_parameter_and_goal(client)
     follows_its_lifecycle(client)
     process.terminate()
     assert process.wait(3.0) == 0
@@ -267,6 +280,21 @@ def times_out(client):
     assert 'timeout of 0.6 s' in result.message
 
 
+def takes_its_speed_from_parameter_and_goal(client):
+    assert not client.set('speed_scale', 1.5)
+    assert not client.set('priority', 0), 'only the speed may be changed live'
+    assert client.set('speed_scale', 0.0)
+    assert client.spin(1.0, lambda: client.got['/perl_controller/state'][-1].speed_scale == 0.0)
+    before_rad = client.joints_rad
+    _, future, _ = client.send(near(before_rad, (0.0, -0.05, 0.0)), speed_scale=0.5)
+    client.spin(0.5)
+    assert np.abs(client.joints_rad - before_rad).max() < 1e-3
+    assert client.set('speed_scale', 0.8)
+    assert client.result(future)[1].outcome == OUTCOMES['REACHED']
+    assert abs(client.got['/perl_controller/state'][-1].speed_scale - 0.4) < 1e-9
+    assert client.set('speed_scale', 1.0)
+
+
 def follows_its_lifecycle(client):
     assert client.transition(DEACTIVATE)
     _, future, _ = client.send(near(client.joints_rad))
@@ -291,6 +319,12 @@ def test_a_stop_ends_the_goal_and_the_death_of_the_loop_ends_the_node(armed):
     answer = client.call(client.reset, client.Trigger.Request())
     assert not answer.success
     assert 'PROTECTIVE_STOP' in answer.message
+    answer = client.call(client.recover, client.Trigger.Request(), 20.0)
+    assert answer.success, answer.message
+    assert 'the protective stop is unlocked; the controller is ARMED' in answer.message
+    assert client.spin(3.0, lambda: client.state == 2)
+    answer = client.call(client.recover, client.Trigger.Request())
+    assert 'there is nothing to recover from' in answer.message
     os.kill(loop_pid(process), signal.SIGKILL)
     assert process.wait(5.0) == 1
     assert b'ended with status -9' in process.stderr.read()

@@ -36,7 +36,7 @@ def evaluations(position_errors_m, sequence=7):
 
 def test_zeros_stand_for_the_defaults():
     goal = accept(REQUEST, CONTRACT, KINEMATICS)
-    assert goal[1:] == (0.01, 0.0873, 0.2, 5.0, False)
+    assert goal[1:] == (0.01, 0.0873, 0.2, 5.0, False, 1.0)
 
 
 @given(st.tuples(*[st.floats(-3.0, 3.0)] * 3))
@@ -116,3 +116,11 @@ def test_the_way_home_needs_no_target():
     assert goal.home
     with pytest.raises(GoalRefusedError, match='not negative'):
         accept(nowhere._replace(timeout_s=-1.0), CONTRACT, KINEMATICS)
+
+
+@pytest.mark.parametrize('scale', [-0.1, 1.1, math.nan])
+def test_a_speed_scale_is_a_share(scale):
+    assert accept(REQUEST, CONTRACT, KINEMATICS).speed_scale == 1.0
+    assert accept(REQUEST._replace(speed_scale=0.3), CONTRACT, KINEMATICS).speed_scale == 0.3
+    with pytest.raises(GoalRefusedError, match='speed_scale'):
+        accept(REQUEST._replace(speed_scale=scale), CONTRACT, KINEMATICS)

@@ -24,5 +24,6 @@ setup(
     ],
     entry_points={'console_scripts': [
         'lifecycle_manager_node = perl_bringup.lifecycle_manager_node:main',
+        'recover = perl_bringup.recover:main',
     ]},
 )

@@ -104,6 +104,7 @@ class ControlLoop:
         self._answer_reset(orders, now_ns)
         state = parts.link.read_state(now_ns)
         parts.telemetry.robot(state, now_ns)
+        parts.telemetry.orders(orders)
         if self._shadow:
             # Whose program moves an arm that we only watch, if any, is not our concern.
             state = state._replace(runtime_state=RUNTIME_PLAYING)

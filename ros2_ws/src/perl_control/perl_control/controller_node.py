@@ -20,7 +20,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from std_srvs.srv import Trigger
+from rclpy.parameter import Parameter
 
 from calibration.loader import load_calibration
 from perl_control.loop_client import LoopClient
@@ -28,6 +28,7 @@ from perl_control.loop_config import LoopConfig
 from perl_control.mailbox import Mode
 from perl_control.messages import Messages
 from perl_control.reach_node import ReachServer
+from perl_control.recovery_node import RecoveryServer
 from perl_control.states import State
 from perl_control.telemetry_node import TelemetryPublisher
 from perl_control.watch import Watch
@@ -36,9 +37,6 @@ ROUND_S = 0.02
 """Period of the round: a tenth of the heartbeat's limit."""
 ARM_DEADLINE_S = 3.0
 REST_DEADLINE_S = 2.0
-RESET_DEADLINE_S = 10.0
-RESET_GRACE_S = 0.1
-"""Telemetry of an answered reset may still tell the state before it."""
 NODE_PRIORITY = 20
 """SCHED_FIFO, below the control loop: a heartbeat that comes late stops the arm."""
 LAST_WORDS_S = 0.3
@@ -71,7 +69,7 @@ class PerlController(LifecycleNode):
         self._loop: LoopClient | None = None
         self._messages = Messages('', '')
         self._died_s: float | None = None
-        self.create_service(Trigger, '~/reset', self._on_reset)
+        self._recovery = RecoveryServer(self)
         self.create_timer(ROUND_S, self._round)
 
     def _declare_parameters(self) -> None:
@@ -97,6 +95,11 @@ class PerlController(LifecycleNode):
         self.declare_parameter('cpu', -1, ParameterDescriptor(
             description='processor of the control loop; -1: any', read_only=True,
         ))
+        self.declare_parameter('speed_scale', 1.0, ParameterDescriptor(
+            description="share of the policy's speed, 0 to 1; may be changed while moving",
+            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=1.0)],
+        ))
+        self.add_post_set_parameters_callback(self._on_parameters)
         self.declare_parameter('connect_timeout_s', 10.0, ParameterDescriptor(
             description='[s] from reading the bundle to the connected arm', read_only=True,
             floating_point_range=[FloatingPointRange(from_value=0.5, to_value=120.0)],
@@ -171,9 +174,11 @@ class PerlController(LifecycleNode):
         )
         timeout_s = self.get_parameter('connect_timeout_s').value
         loop = self._loop = LoopClient(config, timeout_s, lambda: None)
-        self._messages = Messages(config.robot_ip, loop.bundle_sha256)
+        self._messages = Messages(config.robot_ip, loop.bundle_sha256, config.shadow)
         self._publisher.forget()
         self._reach.attach(loop, self._messages, kinematics)
+        self._recovery.attach(loop, config)
+        loop.slow_down(self.get_parameter('speed_scale').value)
         loop.want(Mode.STANDBY)
         self._wait(lambda: loop.latest is not None, ARM_DEADLINE_S)
         if loop.latest is None:
@@ -187,6 +192,12 @@ class PerlController(LifecycleNode):
                 raise ConfigError(f'the parameter {name} is needed: {_TEXTS[name]}')
         return LoopConfig(**values, parent_pid=os.getpid())
 
+    def _on_parameters(self, changed: list[Parameter]) -> None:
+        """Take a new speed scale; every other parameter is read-only."""
+        for parameter in changed:
+            if parameter.name == 'speed_scale' and self._loop is not None:
+                self._loop.slow_down(parameter.value)
+
     def _round(self) -> None:
         """Beat, drain, publish, move goals on."""
         if self._died_s is not None and time.monotonic() - self._died_s > LAST_WORDS_S:
@@ -195,6 +206,7 @@ class PerlController(LifecycleNode):
         if loop is None:
             return
         loop.order()
+        self._recovery.round()
         drained = loop.drain()
         now_ns = time.monotonic_ns()
         self._messages.offset_ns = self.get_clock().now().nanoseconds - now_ns
@@ -219,6 +231,7 @@ class PerlController(LifecycleNode):
 
     def _end_loop(self, message: str) -> None:
         self._reach.detach(message)
+        self._recovery.detach()
         if self._loop is not None:
             self._loop.end()
             self._loop = None
@@ -242,19 +255,6 @@ class PerlController(LifecycleNode):
             f'{loop.state.name}: {reason or "the arm is not at rest"}. '
             'Check perl_safety_monitor and the robot, then reset.'
         )
-
-    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Leave FAULT, if its causes are gone."""
-        loop = self._loop
-        if loop is None:
-            response.message = 'expected a configured controller, there is no control loop'
-            return response
-        wish = loop.ask_reset()
-        self._wait(lambda: loop.reset_sequence == wish, RESET_DEADLINE_S)
-        self._wait(lambda: loop.state != State.FAULT, RESET_GRACE_S)
-        response.success = self._loop is loop and loop.state != State.FAULT
-        response.message = loop.note or f'the controller is {loop.state.name}'
-        return response
 
 
 def main() -> None:

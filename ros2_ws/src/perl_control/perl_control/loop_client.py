@@ -1,6 +1,7 @@
 """The node's side of the control loop: its process, the orders to it, the telemetry from it."""
 
 from collections.abc import Callable
+import math
 import time
 from typing import Any
 
@@ -43,6 +44,7 @@ class LoopClient:
         self.lost = 0
         """Telemetry records that were overwritten unread."""
         self._orders = Orders()
+        self._speed_scales = {'controller': 1.0, 'goal': 1.0}
         try:
             self.bundle_sha256 = self._process.wait_ready(timeout_s, meanwhile)
         except RobotError:
@@ -112,9 +114,16 @@ class LoopClient:
         """Ask for a mode."""
         self.order(mode=mode)
 
-    def pursue(self, goal: Pose, goal_id: bytes, home: bool) -> int:
+    def slow_down(self, speed_scale: float) -> None:
+        """Ask for a share of the policy's speed, 0 to 1, now and for later goals."""
+        self._speed_scales['controller'] = speed_scale
+        self.order(speed_scale=math.prod(self._speed_scales.values()))
+
+    def pursue(self, goal: Pose, goal_id: bytes, home: bool, speed_scale: float = 1.0) -> int:
         """Ask for a goal, or for the way home; return its number."""
+        self._speed_scales['goal'] = speed_scale
         self.order(
+            speed_scale=math.prod(self._speed_scales.values()),
             goal_sequence=self._orders.goal_sequence + 1,
             goal_active=True,
             goal_home=home,

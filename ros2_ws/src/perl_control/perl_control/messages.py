@@ -40,14 +40,16 @@ def pose_message(pose: PoseInBase) -> Pose:
 class Messages:
     """Builds messages; converts times of the loop to ROS time."""
 
-    def __init__(self, robot_ip: str, bundle_sha256: str) -> None:
+    def __init__(self, robot_ip: str, bundle_sha256: str, shadow: bool = False) -> None:
         """Note what every state message says.
 
         Args:
             robot_ip: address of the robot.
             bundle_sha256: of the policy's manifest.
+            shadow: the arm is sent nothing.
         """
         self._robot_ip, self._bundle_sha256 = robot_ip, bundle_sha256
+        self._shadow = shadow
         self.offset_ns = 0
         """ROS time minus time.monotonic_ns()."""
         self._joints = JointState(name=list(JOINT_NAMES))
@@ -123,6 +125,8 @@ class Messages:
             safety_status_bits=int(record['safety_status_bits']),
             runtime_state=int(record['runtime_state']),
             speed_scaling=float(record['speed_scaling']),
+            speed_scale=float(record['speed_scale']),
+            shadow=self._shadow,
         )
         message.header.stamp = self.stamp(record['deadline_ns'])
         return message
@@ -131,7 +135,7 @@ class Messages:
         """Return the state of a controller whose loop does not run."""
         message = ControllerState(
             state=state, reason=reason, bundle_sha256=self._bundle_sha256,
-            robot_ip=self._robot_ip,
+            robot_ip=self._robot_ip, shadow=self._shadow,
         )
         message.header.stamp = self.stamp(now_ns)
         return message

@@ -56,6 +56,8 @@ class Request(NamedTuple):
     """0: default."""
     home: bool
     """Go home in joint space; frame and pose are ignored."""
+    speed_scale: float = 0.0
+    """0: default."""
 
 
 class Goal(NamedTuple):
@@ -73,6 +75,8 @@ class Goal(NamedTuple):
     """How long the arm tries."""
     home: bool
     """The arm goes home in joint space."""
+    speed_scale: float = 1.0
+    """Share of the policy's speed, above 0 and at most 1."""
 
 
 def accept(request: Request, contract: Contract, kinematics: Kinematics) -> Goal:
@@ -86,6 +90,11 @@ def accept(request: Request, contract: Contract, kinematics: Kinematics) -> Goal
         raise GoalRefusedError(
             f'tolerances and times of a goal must be finite and not negative; got {request}'
         )
+    if not 0.0 <= request.speed_scale <= 1.0:
+        raise GoalRefusedError(
+            f'speed_scale of a goal must be from 0 (which stands for 1) to 1; got '
+            f'{request.speed_scale}'
+        )
     defaults = (
         DEFAULT_POSITION_TOLERANCE_M, DEFAULT_ROTATION_TOLERANCE_RAD, DEFAULT_SETTLE_S,
         DEFAULT_TIMEOUT_S,
@@ -96,7 +105,7 @@ def accept(request: Request, contract: Contract, kinematics: Kinematics) -> Goal
     else:
         pose = _pose_in_base(request)
         _require_in_workspace(pose.position_m, contract)
-    return Goal(pose, *filled, home=request.home)
+    return Goal(pose, *filled, home=request.home, speed_scale=request.speed_scale or 1.0)
 
 
 def _pose_in_base(request: Request) -> Pose:

@@ -139,7 +139,7 @@ class ReachServer:
     def _pursue(self, handle: ServerGoalHandle, goal: Goal, loop: LoopClient) -> None:
         now_ns = time.monotonic_ns()
         errors = self._errors(goal.pose, loop.measured_rad)
-        sequence = loop.pursue(goal.pose, _id(handle), goal.home)
+        sequence = loop.pursue(goal.pose, _id(handle), goal.home, goal.speed_scale)
         self._active = _Active(handle, ReachTracker(goal, sequence, now_ns, errors), loop)
         self._canceling = False
         self._publish_event(handle, goal, ReachEvent.STARTED, errors, _BEGIN)
@@ -234,6 +234,7 @@ def _request(asked: Reach.Goal) -> Request:
         asked.settle_s,
         asked.timeout_s,
         asked.home,
+        asked.speed_scale,
     )
 
 

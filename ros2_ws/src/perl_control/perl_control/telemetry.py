@@ -39,6 +39,7 @@ RECORD = np.dtype([
     ('safety_status_bits', 'u4'),
     ('runtime_state', 'u4'),
     ('speed_scaling', 'f8'),
+    ('speed_scale', 'f8'),
     ('measured_rad', 'f8', 6),
     ('measured_rad_s', 'f8', 6),
     ('asked_rad', 'f8', 6),

@@ -37,6 +37,10 @@ class TelemetryWriter:
         at['measured_rad'][0] = state.joint_position_rad
         at['measured_rad_s'][0] = state.joint_velocity_rad_s
 
+    def orders(self, orders: Orders) -> None:
+        """Note what the node wants of every tick."""
+        self._at['speed_scale'][0] = orders.speed_scale
+
     def command(
         self, asked_rad: np.ndarray | None, result: FilterResult, filter_us: float
     ) -> None:
