@@ -19,6 +19,7 @@ from perl_sim.ur_controller.drives import Drives
 from perl_sim.ur_controller.force_sensor import ForceSensor
 from perl_sim.ur_controller.load import Load
 from perl_sim.ur_controller.motions import TICK_S, Hold, Motion, Reference, Servo, Speed, Stop
+from perl_sim.ur_controller.recorded_motion import RecordedMotion
 from perl_sim.ur_controller.tool import Tool
 from perl_sim.ur_controller.touch import Touch
 
@@ -76,6 +77,7 @@ class Arm:
         """Whether somebody may guide the arm by hand: freedrive."""
         self._speed_fraction = 1.0
         self._compliance: Compliance | None = None
+        self._recorded: RecordedMotion | None = None
         self._past_rad = deque([initial_rad], maxlen=HISTORY_TICKS)
 
     @property
@@ -190,6 +192,10 @@ class Arm:
         self._place(Reference(position_rad, np.zeros(6)))
         self.motion = Hold()
 
+    def replay(self, motion: RecordedMotion) -> None:
+        """Be where a recording says until it ends, whatever is commanded; then stay there."""
+        self._recorded = motion
+
     def step(self, slider: float = 1.0) -> str | None:
         """Advance one tick.
 
@@ -199,6 +205,9 @@ class Arm:
         Returns:
             What calls for a protective stop, or None.
         """
+        if self._recorded is not None:
+            self._step_recorded(self._recorded)
+            return None
         before_rad_s = self.reference.velocity_rad_s
         failure = self._advance_reference(slider)
         self.reference_acceleration_rad_s2 = (
@@ -212,6 +221,19 @@ class Arm:
         self.touch.follow()
         self._past_rad.appendleft(self._data.qpos.copy())
         return failure or self._violation()
+
+    def _step_recorded(self, motion: RecordedMotion) -> None:
+        joints = motion.step()
+        if joints is None:
+            self._recorded = None
+            self._data.qvel[:] = 0.0
+            self.settle()
+            return
+        self._data.qpos[:], self._data.qvel[:] = joints
+        mujoco.mj_forward(self._model, self._data)
+        self._place(Reference(*joints))
+        self.motion = Hold()
+        self._past_rad.appendleft(self._data.qpos.copy())
 
     def _place(self, reference: Reference) -> None:
         self.reference = self._motion_reference = reference

@@ -1,6 +1,8 @@
 """What can be asked at the control socket, as a table."""
 
 from collections.abc import Mapping
+from pathlib import Path
+import time
 from typing import Any
 
 from perl_core.errors import ConfigError
@@ -11,6 +13,7 @@ from perl_sim.ur_controller.fault_schedule import FaultSchedule, make_fault
 from perl_sim.ur_controller.fault_table import KINDS
 from perl_sim.ur_controller.motions import TICK_S
 from perl_sim.ur_controller.pacing import ClientClock, Clock
+from perl_sim.ur_controller.recorded_motion import RecordedMotion
 
 SOURCE = 'control socket'
 
@@ -34,7 +37,13 @@ def control_requests(schedule: FaultSchedule, robot: Robot) -> dict[str, Answer]
             raise ConfigError(f'{SOURCE}: a fault is one of {sorted(KINDS)}; got {name!r}')
         return {'cleared': schedule.clear(name)}
 
-    return {'begin': begin, 'clear': clear,
+    def replay(request: Mapping[str, Any], _: Reply) -> dict[str, Any]:
+        fields = Fields(request, SOURCE, ('file', 'rate'), ConfigError)
+        motion = RecordedMotion.load(Path(fields.text('file')), fields.number('rate'))
+        robot.controller.arm.replay(motion)
+        return {'began_ns': time.monotonic_ns()}
+
+    return {'begin': begin, 'clear': clear, 'replay': replay,
             'status': lambda *_: {**_status(robot), 'faults': schedule.active}}
 
 
