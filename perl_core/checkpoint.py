@@ -8,17 +8,17 @@ holds another one, without the replay buffer.
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 import shutil
 from typing import Any, Literal, NamedTuple
 
 from perl_core.agents.pe_sac import PESAC, PESACConfig
-from perl_core.contract import Contract
+from perl_core.durable import whole_folder, write_tensors
+from perl_core.environment_contract import contract_from_dict
 from perl_core.errors import CheckpointError, ConfigError
 from perl_core.replay import Replay
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 import torch
 
 _PREFIX = 'checkpoint-'
@@ -53,24 +53,26 @@ def save_checkpoint(
 
     Returns:
         The checkpoint's folder.
+
+    Raises:
+        CheckpointError: the disk is full; older checkpoints are as they were.
     """
     target = run_folder / f'{_PREFIX}{meta["step"]:09d}'
-    temporary = run_folder / f'.{target.name}.incomplete'
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_file(learning_state(agent), temporary / 'agent.safetensors')
-    if replay is not None:
-        save_file(replay.state_dict(), temporary / 'replay.safetensors')
-    text = json.dumps(meta | {'updates': agent.updates}, indent=2)
-    (temporary / 'checkpoint.json').write_text(text, encoding='utf-8')
-    older = _checkpoints(run_folder)
-    if target.exists():
-        shutil.rmtree(target)
-    os.replace(temporary, target)
-    for folder in older:
-        if folder != target:
-            shutil.rmtree(folder)
+    with whole_folder(target) as folder:
+        write_tensors(folder / 'agent.safetensors', learning_state(agent))
+        if replay is not None:
+            write_tensors(folder / 'replay.safetensors', replay.state_dict())
+        text = json.dumps(meta | {'updates': agent.updates}, indent=2)
+        (folder / 'checkpoint.json').write_text(text, encoding='utf-8')
+    for older in _checkpoints(run_folder):
+        if older != target:
+            shutil.rmtree(older)
     return target
+
+
+def has_checkpoint(run_folder: Path) -> bool:
+    """Return whether a run has a checkpoint yet."""
+    return bool(_checkpoints(run_folder))
 
 
 def latest_checkpoint(run_folder: Path) -> Path:
@@ -83,7 +85,7 @@ def latest_checkpoint(run_folder: Path) -> Path:
     if not found:
         raise CheckpointError(
             f'{run_folder} holds no checkpoint; expected a folder {_PREFIX}<step> in it, '
-            'written by sim/train.py'
+            'written by training'
         )
     return found[-1]
 
@@ -103,11 +105,11 @@ def restore(
     Raises:
         CheckpointError: a file is missing or damaged, or does not fit the agent.
     """
-    meta = _read_json(checkpoint / 'checkpoint.json')
-    load_learning_state(agent, _read_tensors(checkpoint / 'agent.safetensors'))
+    meta = read_json(checkpoint / 'checkpoint.json')
+    load_learning_state(agent, read_tensors(checkpoint / 'agent.safetensors'))
     agent.updates = meta['updates']
     if replay is not None:
-        replay.load_state_dict(_read_tensors(checkpoint / 'replay.safetensors'))
+        replay.load_state_dict(read_tensors(checkpoint / 'replay.safetensors'))
     return meta
 
 
@@ -124,7 +126,7 @@ def load_agent(run_folder: Path, choice: Choice = 'newest') -> Loaded:
     config = read_config(run_folder)
     try:
         agent_config = agent_config_from_dict(config['agent'])
-        contract = Contract.from_dict(config['contract'])
+        contract = contract_from_dict(config['contract'])
         agent = PESAC(agent_config, contract, seed=0)
     except (KeyError, TypeError) as error:
         raise CheckpointError(
@@ -140,7 +142,7 @@ def read_config(run_folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it is missing or no JSON.
     """
-    return _read_json(Path(run_folder) / 'config.json')
+    return read_json(Path(run_folder) / 'config.json')
 
 
 def require_same_config(saved: dict[str, Any], current: dict[str, Any], path: str = '') -> None:
@@ -220,14 +222,24 @@ def load_learning_state(agent: PESAC, state: dict[str, torch.Tensor]) -> None:
         optimiser.load_state_dict({'state': entries, 'param_groups': groups})
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds.
+
+    Raises:
+        CheckpointError: it is missing, or no JSON.
+    """
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise CheckpointError(f'cannot read {path}: {error}') from error
 
 
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a safetensors file.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+    """
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

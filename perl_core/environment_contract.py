@@ -14,7 +14,7 @@ from perl_core.contract import Contract
 from perl_core.errors import ContractError
 
 Parts = Mapping[str, Any]
-"""How each named slice transforms, as ``perl_core.symmetry.Space`` takes it, in words and lists."""
+"""How each named slice transforms: as ``perl_core.symmetry.Space`` takes it, in plain data."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

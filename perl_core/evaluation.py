@@ -10,8 +10,6 @@ import numpy as np
 from perl_core.agents.pe_sac import PESAC
 import torch
 
-TRAINING_SEED = 0
-"""First environment seed of training; a run's own seed is added to it."""
 VALIDATION_SEED = 10_000_000
 """First environment seed of the evaluations during training."""
 TEST_SEED = 20_000_000
@@ -30,6 +28,7 @@ class Decision(NamedTuple):
 
 
 Policy = Callable[[np.ndarray], Decision]
+_ERRORS = ('position_error_m', 'rotation_error_rad')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,14 +42,14 @@ class Tolerance:
 
 
 class Episode(NamedTuple):
-    """One goal."""
+    """One goal, or one episode of an environment without goals."""
 
     seed: int
     """Of the environment."""
     position_error_m: np.ndarray
-    """After every step, shape (steps,)."""
+    """After every step, shape (steps,); NaN where the environment has no goals."""
     rotation_error_rad: np.ndarray
-    """After every step, shape (steps,)."""
+    """After every step, shape (steps,); likewise."""
     standard_share: float
     """Share of the steps that the standard branch decided."""
     gate: float
@@ -79,14 +78,14 @@ def agent_policy(agent: PESAC, branch: str | None = None) -> Policy:
     """
     modules = agent.export_modules()
     equivariant, standard = modules['actor_equivariant'], modules['actor_standard']
-    vectors = sum(part.size for part in agent.contract.observation if part.kind == 'vector')
+    seen = agent.contract.seen_size
 
     @torch.no_grad()
     def decide(observation: np.ndarray) -> Decision:
-        inputs = torch.from_numpy(observation).unsqueeze(0)
+        inputs = torch.as_tensor(observation, dtype=torch.float32).unsqueeze(0)
         gate = float(modules['gate'](inputs))
         is_standard = gate > 0.5 if branch is None else branch == 'standard'
-        action = standard(inputs) if is_standard else equivariant(inputs[:, :vectors])
+        action = standard(inputs) if is_standard else equivariant(inputs[:, :seen])
         return Decision(action.squeeze(0).numpy(), gate, is_standard)
 
     return decide
@@ -96,7 +95,7 @@ def evaluate(env: gymnasium.Env, policy: Policy, seeds: Sequence[int]) -> list[E
     """Run one episode for each seed.
 
     Args:
-        env: its ``info`` has ``position_error_m`` and ``rotation_error_rad``.
+        env: with goals, its ``info`` has ``position_error_m`` and ``rotation_error_rad``.
         policy: asked at every step.
         seeds: of the environment; each fixes start, goal and everything random.
     """
@@ -111,7 +110,7 @@ def _run(env: gymnasium.Env, policy: Policy, seed: int) -> Episode:
         observation, reward, terminated, truncated, info = env.step(decision.action)
         ended = terminated or truncated
         total += float(reward)
-        errors.append((info['position_error_m'], info['rotation_error_rad']))
+        errors.append(tuple(info.get(name, math.nan) for name in _ERRORS))
         decisions.append((decision.is_standard, decision.gate))
     position, rotation = np.array(errors).T
     standard, gate = np.array(decisions, dtype=float).mean(axis=0)
@@ -131,7 +130,6 @@ def summarise(
     last_m = np.array([episode.position_error_m[-1] for episode in episodes])
     last_rad = np.array([episode.rotation_error_rad[-1] for episode in episodes])
     return {
-        'episodes': len(episodes),
         'success': len(times_s) / len(episodes),
         'failed_seeds': [
             e.seed for e, steps in zip(episodes, settled, strict=True) if steps is None
@@ -142,8 +140,34 @@ def summarise(
         'rotation_error_p90_rad': float(np.quantile(last_rad, 0.9)),
         'time_median_s': float(np.median(times_s)) if times_s else None,
         'time_p90_s': float(np.quantile(times_s, 0.9)) if times_s else None,
-        'reward_mean': float(np.mean([episode.total_reward for episode in episodes])),
+        **summarise_returns(episodes),
+    }
+
+
+def summarise_returns(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """Return the figures that every environment has, as JSON types."""
+    rewards = np.array([episode.total_reward for episode in episodes])
+    return {
+        'episodes': len(episodes),
+        'reward_mean': float(rewards.mean()),
+        'reward_std': float(rewards.std()),
+        'steps_mean': float(np.mean([len(episode.position_error_m) for episode in episodes])),
         'terminated_share': float(np.mean([episode.terminated for episode in episodes])),
         'standard_share': float(np.mean([episode.standard_share for episode in episodes])),
         'gate_mean': float(np.mean([episode.gate for episode in episodes])),
     }
+
+
+def in_words(summary: dict[str, Any]) -> str:
+    """Return the main figures of an evaluation in one line."""
+    reach = ''
+    if 'success' in summary:
+        reach = (
+            f'success {summary["success"]:.2f}, '
+            f'{1000 * summary["position_error_median_m"]:.1f} mm, '
+            f'{summary["rotation_error_median_rad"]:.3f} rad, '
+        )
+    return (
+        f'{reach}reward {summary["reward_mean"]:.1f}, '
+        f'standard branch {100 * summary["standard_share"]:.0f} %'
+    )

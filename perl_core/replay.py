@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from perl_core.errors import CheckpointError
+from perl_core.memory import require_memory
 import torch
 
 HELD_OUT_EVERY = 4
@@ -36,11 +37,19 @@ class Replay:
             capacity: transitions kept; the oldest is overwritten.
             observation_size: entries of an observation.
             action_size: entries of an action.
+
+        Raises:
+            ConfigError: it is larger than the memory that is available.
         """
         self.capacity, self.action_size = capacity, action_size
         self.added = 0
         self._sizes = (observation_size, action_size, 1, observation_size, 1)
-        self._rows = torch.zeros(capacity, sum(self._sizes))
+        row = sum(self._sizes)
+        require_memory(
+            4 * row * capacity, f'a replay buffer of {capacity} transitions of {row} numbers',
+            'choose a smaller training.capacity',
+        )
+        self._rows = torch.zeros(capacity, row)
 
     def __len__(self) -> int:
         """Return the number of transitions that can be drawn."""

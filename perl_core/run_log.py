@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from perl_core.evaluation import in_words
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,15 +20,18 @@ from torch.utils.tensorboard import SummaryWriter
 class RunLog:
     """Use as a context manager; nothing is shown before."""
 
-    def __init__(self, run_folder: Path, steps: int) -> None:
-        """Open the files.
+    def __init__(self, run_folder: Path, steps: int, start: int = 0) -> None:
+        """Open the files; what they hold of steps after ``start`` is dropped.
 
         Args:
             run_folder: ``tensorboard/`` and ``evaluations.jsonl`` go there.
             steps: of the whole run.
+            start: step of the checkpoint from which the run goes on.
         """
-        self._writer = SummaryWriter(str(run_folder / 'tensorboard'))
+        purge = start + 1 if start else None
+        self._writer = SummaryWriter(str(run_folder / 'tensorboard'), purge_step=purge)
         self._evaluations = run_folder / 'evaluations.jsonl'
+        keep_until(self._evaluations, start)
         self._progress = Progress(
             TextColumn('{task.description}'),
             BarColumn(),
@@ -67,10 +71,15 @@ class RunLog:
             file.write(json.dumps({'step': step} | summary) + '\n')
         numbers = {k: v for k, v in summary.items() if isinstance(v, int | float)}
         self.scalars(step, {f'evaluation/{name}': value for name, value in numbers.items()})
-        self._progress.console.print(
-            f'step {step}: success {summary["success"]:.2f}, '
-            f'{1000 * summary["position_error_median_m"]:.1f} mm, '
-            f'{summary["rotation_error_median_rad"]:.3f} rad, '
-            f'reward {summary["reward_mean"]:.1f}, '
-            f'standard branch {100 * summary["standard_share"]:.0f} %'
-        )
+        self._progress.console.print(f'step {step}: {in_words(summary)}')
+
+
+def keep_until(evaluations: Path, step: int) -> None:
+    """Drop the lines of later steps, and one that was cut off: a resumed run writes them again."""
+    if not evaluations.exists():
+        return
+    kept = [line for line in evaluations.read_text(encoding='utf-8').splitlines(keepends=True)
+            if line.endswith('\n') and json.loads(line)['step'] <= step]  # fmt: skip
+    shorter = evaluations.with_suffix('.incomplete')
+    shorter.write_text(''.join(kept), encoding='utf-8')
+    shorter.replace(evaluations)

@@ -3,17 +3,15 @@
 import dataclasses
 import json
 from pathlib import Path
-import shlex
-import subprocess
 import sys
 from typing import Any, Literal
 
 import gymnasium
 from perl_core.agents.pe_sac import PESAC, PESACConfig
-from perl_core.checkpoint import read_config, require_same_config
-from perl_core.errors import ConfigError, PerlError
+from perl_core.errors import PerlError
 from perl_core.observation import reach_errors
 from perl_core.replay import Batch
+from perl_core.run_folder import open_run, plain
 from perl_core.training import Environments, Trainer, TrainingConfig
 from perl_core.transitions import read_transitions
 from perl_sim import REACH_ID
@@ -29,7 +27,8 @@ class Args:
     run: Path
     """Folder of the run: config.json, checkpoint, tensorboard, evaluations.jsonl."""
     resume: bool = False
-    """Go on from the folder's newest checkpoint; the configuration must be the same."""
+    """Go on from the folder's newest checkpoint, or from the start if there is none yet; the
+    configuration must be the same, and so is the curve."""
     transitions: Path | None = None
     """Start with these in the replay buffer: written by python -m perl_replay export, from bags of
     a real arm for example. Not with --resume, which brings its own."""
@@ -48,36 +47,12 @@ class Args:
 
 def resolved(args: Args, environment: UR5eReachConfig) -> dict[str, Any]:
     """Return everything that defines the run, as JSON types."""
-    config = {
-        'agent': dataclasses.asdict(args.agent),
-        'training': dataclasses.asdict(args.training),
+    return plain({
+        'agent': args.agent,
+        'training': args.training,
         'contract': environment.contract.to_dict(),
         'environment': {'id': REACH_ID, 'config': environment.to_dict()},
-    }
-    return json.loads(json.dumps(config))
-
-
-def git_hash() -> str:
-    """Return the commit of the source, with '+changes' if files differ from it."""
-    command = ['git', '-C', str(Path(__file__).parent), 'describe', '--always', '--abbrev=40']
-    found = subprocess.run([*command, '--dirty=+changes'], capture_output=True, text=True)
-    return found.stdout.strip() if found.returncode == 0 else 'unknown'
-
-
-def prepare(args: Args, config: dict[str, Any]) -> None:
-    """Write config.json of a new run, or compare it with that of a resumed one."""
-    path = args.run / 'config.json'
-    if args.resume:
-        saved = read_config(args.run)
-        require_same_config({key: saved.get(key, {}) for key in config}, config)
-        return
-    if path.exists():
-        raise ConfigError(
-            f'{args.run} already holds a run; choose another --run, or go on with --resume'
-        )
-    args.run.mkdir(parents=True, exist_ok=True)
-    origin = {'git': git_hash(), 'command': shlex.join(['python', *sys.argv])}
-    path.write_text(json.dumps(config | {'origin': origin}, indent=2) + '\n', encoding='utf-8')
+    })
 
 
 def recorded(path: Path, environment: UR5eReachConfig) -> Batch:
@@ -101,7 +76,7 @@ def main(args: Args) -> None:
     """Train."""
     torch.set_num_threads(args.threads)
     environment = task(args.task, args.group)
-    prepare(args, resolved(args, environment))
+    open_run(args.run, resolved(args, environment), Path(__file__), resume=args.resume)
     agent = PESAC(args.agent, environment.contract, args.training.seed)
     training, evaluation = (
         gymnasium.make(REACH_ID, config=environment, disable_env_checker=True) for _ in range(2)
@@ -111,10 +86,14 @@ def main(args: Args) -> None:
         trainer.resume()
     elif args.transitions is not None:
         trainer.replay.add_many(recorded(args.transitions, environment))
+        trainer.save()
     try:
         summary = trainer.run()
     except KeyboardInterrupt:
-        sys.exit(f'interrupted at step {trainer.step}; go on with --resume --run {args.run}')
+        sys.exit(
+            f'interrupted at step {trainer.step}; --resume --run {args.run} goes on from step '
+            f'{trainer.saved_step}, with the same curve'
+        )
     sys.stdout.write(json.dumps(summary) + '\n')
 
 

@@ -24,7 +24,7 @@ PARTS = (
     'perl_core.critic', 'perl_core.actor', 'perl_core.detection', 'perl_core.gating',
     'perl_core.gaussian', 'perl_core.learned_gate', 'perl_core.shared_trunk', 'perl_core.blocks',
     'perl_core.spaces', 'perl_core.arm_spaces', 'perl_core.arm_frames',
-    'perl_core.block_structure', 'perl_core.declared_spaces',
+    'perl_core.block_structure', 'perl_core.declared_spaces', 'perl_core.memory',
 )  # fmt: skip
 AGENTS = (*PARTS, 'perl_core.agents')
 READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading',
@@ -32,7 +32,8 @@ READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading',
 RUNTIME = (*READING, 'perl_core.bundle.runtime')
 TRAINING = (
     *AGENTS, *STATE, *RUNTIME, 'perl_core.training', 'perl_core.evaluation',
-    'perl_core.checkpoint', 'perl_core.run_log',
+    'perl_core.checkpoint', 'perl_core.run_log', 'perl_core.durable', 'perl_core.run_folder',
+    'perl_core.training_black_box',
 )  # fmt: skip
 
 
@@ -56,7 +57,8 @@ ONLY = (
           'perl_core/bundle/signature.py'), READING),
     Only(('perl_core/bundle/runtime.py',), RUNTIME),
     Only(('perl_core/bundle/export.py', 'perl_core/training.py', 'perl_core/evaluation.py',
-          'perl_core/checkpoint.py', 'perl_core/run_log.py'), TRAINING),
+          'perl_core/checkpoint.py', 'perl_core/run_log.py', 'perl_core/durable.py',
+          'perl_core/run_folder.py', 'perl_core/training_black_box.py'), TRAINING),
     Only(('perl_core/__init__.py', 'perl_core/bundle/__init__.py'), ()),
     Only(('calibration/*',), ('calibration', *BASE)),
     Only(('sim/perl_sim/ur_controller/*',), ('perl_sim', 'calibration', *STATE)),

@@ -159,7 +159,7 @@ def test_a_contract_is_plain_data_and_equal_to_the_one_read_back():
 
 
 def test_contracts_that_differ_are_refused_by_name():
-    with pytest.raises(ContractError, match=r"for the environment 'ant', expected .* robot 'ur5e'"):
+    with pytest.raises(ContractError, match=r"environment 'ant', expected .* robot 'ur5e'"):
         require_same_contract(Contract(), ANT, 'the bundle x')
     with pytest.raises(ContractError, match=r"x was made .*: group is 'C4' there, expected 'D4'"):
         require_same_contract(ANT, dataclasses.replace(ANT, group='C4'), 'x')

@@ -33,7 +33,7 @@ def run(tmp_path):
     torch.set_num_threads(1)
     args = train.Args(run=tmp_path / 'run')
     environment = train.task(args.task, args.group)
-    train.prepare(args, train.resolved(args, environment))
+    train.open_run(args.run, train.resolved(args, environment), args.run, resume=False)
     agent = PESAC(args.agent, environment.contract, seed=0)
     save_checkpoint(args.run / BEST, agent, None, {'step': 7})
     return args.run, agent
