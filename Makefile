@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo test test-search lint results clean bench-layers bench-loop bench-replay bench-emulator faults fuzz-emulator
+.PHONY: help setup demo evaluate test test-search lint results clean bench-layers bench-loop bench-replay bench-emulator faults fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -42,11 +42,16 @@ lint: setup  ## Check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/pyright
 
-demo: setup  ## Reach 20 goals with the emulated arm and print the figures
+demo: setup  ## Reach 20 goals with the emulated arm and write a report
 	$(PY) -m perl_bringup.demo $(if $(BUNDLE),--bundle '$(BUNDLE)')
 
-results: setup  ## Rebuild tables and figures of the grid world from its raw figures
-	$(PY) sim/gridworld_results.py $(ARGUMENTS)
+evaluate: setup  ## Judge a recording and write a page beside it: make evaluate BAG=bags/mine
+	@test -n '$(BAG)' || { echo 'which recording? make evaluate BAG=bags/mine' >&2; exit 2; }
+	$(PY) -m perl_replay evaluate '$(BAG)' --partial --html $(ARGUMENTS)
+
+results: setup  ## Rebuild tables and figures of both experiments from their raw figures
+	$(PY) sim/gridworld_results.py
+	$(PY) sim/reach_results.py
 
 bench-layers: setup  ## Time every kind of network against a plain MLP; run it alone
 	$(PY) sim/benchmark_layers.py $(ARGUMENTS)

@@ -145,17 +145,23 @@ def test_a_second_start_is_refused_and_the_first_stays(
 
 
 @pytest.mark.timeout(120)
-def test_the_demo_reaches_and_its_last_line_is_json(spawn, policy, tmp_path):
+def test_the_demo_reaches_and_ends_with_a_report(spawn, policy, tmp_path):
     process = spawn(
         '-m', 'perl_bringup.demo', '--goals', '2', '--address', '127.0.4.41',
         '--bag', str(tmp_path / 'bag'), '--bundle', str(policy), ROS_DOMAIN_ID=DOMAIN,
     )
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors + output
-    figures = json.loads(output.strip().splitlines()[-1])
-    assert figures['ok'] is True
-    assert (figures['summary']['goals'], figures['summary']['returns']) == (2, 1)
-    assert figures['robot_ip'] == '127.0.4.41'
+    last = output.strip().splitlines()[-1]
+    main = json.loads(last)
+    assert (main['ok'], main['goals'], main['returns']) == (True, 2, 1)
+    assert (main['robot_ip'], len(last) < 2000) == ('127.0.4.41', True)
+    figures = json.loads((tmp_path / 'bag.json').read_text())
+    assert (figures['summary']['reached'], len(figures['goals'])) == (2, 3)
+    assert (main['html'], main['json']) == (str(tmp_path / 'bag.html'), str(tmp_path / 'bag.json'))
+    page = (tmp_path / 'bag.html').read_text()
+    assert 'All 2 goals were reached and nothing stopped.' in page
+    assert f'Report: {tmp_path}/bag.html' in output
     assert 'goal  2 of 2: reached' in errors
 
 

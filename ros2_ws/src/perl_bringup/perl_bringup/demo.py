@@ -1,7 +1,8 @@
-"""``python -m perl_bringup.demo``: goals for the emulated arm, and figures of its bag."""
+"""``python -m perl_bringup.demo``: goals for the emulated arm, and a report of its bag."""
 
 import argparse
 from collections.abc import Callable, Sequence
+import json
 import math
 import os
 from pathlib import Path
@@ -10,8 +11,10 @@ import sys
 import time
 
 from perl_core.errors import PerlError, RobotError
-from perl_replay.evaluation import EvaluationOptions, evaluate_bag
-from perl_replay.report import print_report
+from perl_replay.evaluation import EvaluationOptions
+from perl_replay.page.files import beside
+from perl_replay.page.making import evaluate_to_page
+from perl_replay.report import print_summary
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -115,15 +118,18 @@ def _showing(progress: Progress, task: TaskID, target: str) -> Callable[[Feedbac
 
 
 def _judge(bag: Path, log: Path, ending: Ending | None, console: Console) -> int:
-    """Print the figures and return the exit code."""
+    """Write report and figures beside the bag, print the main ones, return the exit code."""
     if ending is not None:
         _say(console, f'demo: {ending.sentence}', style='bold red')
         _say(console, f'demo: what the processes said is in {log}')
         if not bag.exists():
             return 1
     # A stack that died leaves a bag without an end: what it holds is shown all the same.
-    evaluation = evaluate_bag(bag, EvaluationOptions(partial=True))
-    print_report(evaluation)
+    page = beside(bag)
+    evaluation = evaluate_to_page(bag, EvaluationOptions(partial=True), page)
+    figures = page.with_suffix('.json')
+    figures.write_text(json.dumps(evaluation.to_dict(), indent=2) + '\n', 'utf-8')
+    print_summary(evaluation, files={'html': page, 'json': figures})
     return 0 if evaluation.ok and ending is None else 1
 
 
@@ -157,8 +163,9 @@ def _progress(console: Console) -> Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m perl_bringup.demo',
-        description='Reach goals with the emulated UR5e through the whole stack, and print the '
-        'figures of the bag that was recorded; the last line is one JSON object.',
+        description='Reach goals with the emulated UR5e through the whole stack, and judge the '
+        'bag that was recorded: a page and all figures are written beside it, the main figures '
+        'are printed; the last line is one JSON object.',
     )
     parser.add_argument('--goals', type=int, default=20, help='how many (default 20)')
     parser.add_argument('--seed', type=int, help='of the goals (default: one no training saw)')

@@ -114,8 +114,8 @@ def _forest(comparison: Comparison) -> Markup:
     return figure(
         plot.svg('differences relative to A', [name for name, _ in reversed(shown)]),
         'Each figure of B relative to A: point and 95 % interval. An interval that holds zero '
-        'means that these goals show no difference. Values beyond the picture are drawn at its '
-        'edge.', 'forest',
+        'means that these goals do not show a difference. Values beyond the picture are drawn at '
+        'its edge.', 'forest',
     )
 
 
@@ -149,9 +149,10 @@ def _pair_plot(
     x = Axis(low=0.0, high=len(values) + 1.0, label='pair')
     plot = Plot(x, axis_of([value for pair in values for value in pair], label), height=200.0)
     for at, (a, b) in enumerate(values, start=1):
-        plot.line([at, at], [a, b], 'spread')
-        plot.dot(at, a, 'first', f'pair {at}: A {a:.3g}')
-        plot.dot(at, b, 'second', f'pair {at}: B {b:.3g}')
+        left, right = at - 0.1, at + 0.1
+        plot.line([left, right], [a, b], 'spread')
+        plot.dot(left, a, 'first', f'pair {at}: A {a:.3g}')
+        plot.dot(right, b, 'second', f'pair {at}: B {b:.3g}')
     return plot.svg(f'{label} of {len(values)} pairs')
 
 
