@@ -25,7 +25,7 @@ from fault_matrix.stage import Stage
 from fault_matrix.trial import Result, Trials
 from perl_bringup import paths
 from perl_bringup.runner import environment_of_stack
-from perl_core.errors import ConfigError, PerlError
+from perl_core.errors import ConfigError, PerlError, RobotError
 from perl_safety.limits import load_limits
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -36,6 +36,9 @@ LAST_FREE_DOMAIN = 101
 
 MAX_DISTURBED = 3
 """So often a trial is done at most, if a busy machine spoils it."""
+
+MAX_BROKEN_OFF = 5
+"""More in a row is no finding but a machine that cannot run the stack."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,11 +109,14 @@ def _do(args: Args, todo: list[tuple[Case, int]], console: Console) -> None:
             Stage(args.address, folder) as stage, Driver() as driver, _bar(console) as bar,
         ):
             trials = Trials(stage, driver, load_limits(), str(rigged))
-            task = bar.add_task('faults', total=len(todo), note='')
+            task, broken_off = bar.add_task('faults', total=len(todo), note=''), 0
             for case, number in todo:
                 bar.update(task, note=f'{case.name} {number + 1}')
                 began_s = time.monotonic()
                 result = _undisturbed(trials, case, number, args.seed)
+                broken_off = 0 if result.restarted else broken_off + 1
+                if broken_off > MAX_BROKEN_OFF:
+                    raise RobotError(f'trials break off one after the other: {result.failures}')
                 files.append(args.output, result)
                 bar.update(task, advance=1)
                 bar.console.print(

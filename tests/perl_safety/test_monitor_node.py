@@ -17,6 +17,7 @@ from perl_core.kinematics import Kinematics
 from perl_msgs.msg import SafetyState
 from perl_safety.heartbeat import HeartbeatReader, heartbeat_path
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
+from perl_sim.ur_controller.control_server import ask
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -208,7 +209,7 @@ def test_an_arm_too_fast_is_stopped_named_and_released_by_reset(arm, node):
     assert node.process.wait(10.0) == 0
     # A quarter of a second alone; the bound is for a machine that others share.
     assert time.monotonic() - began < 3.0
-    assert node.heartbeat.read()[1:] == (True, 'monitor_ended')
+    assert node.heartbeat.read()[1:] == (True, 'no_heartbeat')
 
 
 def test_an_arm_that_leaves_the_workspace_is_stopped_at_its_border(arm, node):
@@ -228,6 +229,21 @@ def test_a_killed_monitor_leaves_a_heartbeat_that_grows_old(arm, node):
     node.process.kill()
     node.process.wait()
     node.wait_until(lambda: node.age_s() > 0.2, timeout_s=2.0)
+
+
+def test_an_arm_too_fast_is_stopped_without_the_dashboard(arm, node):
+    node.activate()
+    with driver([0, 0, 0, 0, 0, -0.5]):
+        node.wait_until(lambda: abs(arm()[1][5]) > 0.4)
+        ask(ADDRESS, {'do': 'begin', 'fault': 'cut_connections', 'service': 'dashboard',
+                      'for_s': 60})
+        ask(ADDRESS, {'do': 'begin', 'fault': 'sensor_bias', 'of': 'actual_qd',
+                      'by': [0, 0, 0, 0, 0, -2.5]})
+        node.wait_until(lambda: node.heartbeat.read().stop)
+        node.wait_until(lambda: ask(ADDRESS, {'do': 'status'})['runtime_state'] == 'STOPPED')
+        ask(ADDRESS, {'do': 'clear', 'fault': 'sensor_bias'})
+        node.wait_until(lambda: stands(arm))
+    assert 'joint_speed:wrist_3_joint' in node.heartbeat.read().reason
 
 
 def test_a_protective_stop_is_latched_until_it_is_gone(arm, node):

@@ -26,6 +26,7 @@ class ScriptedLink:
         self.stops_obeyed = True
         self.stops = 0
         self.reconnects = 0
+        self.remote, self.asked = True, 0
         self.answers = threading.Event()
         self.answers.set()
 
@@ -40,6 +41,12 @@ class ScriptedLink:
             self.velocity = np.zeros(6)
             return 'Stopped'
         raise RobotError('no answer')
+
+    def in_remote_control(self):
+        self.asked += 1
+        if self.remote is None:
+            raise RobotError('silent')
+        return self.remote
 
     def reconnect(self):
         self.reconnects += 1
@@ -126,6 +133,23 @@ def test_a_frozen_stream_stops_and_is_reconnected(watch, link):
     assert watch.reset(), 'the cause is still there'
     link.frozen_since_ns = None
     wait_until(lambda: watch.reset() == ())
+
+
+def test_an_operator_who_takes_over_by_hand_stops_the_arm_until_he_gives_it_back(watch, link):
+    link.velocity = 0.1 * FAST
+    link.remote = False
+    wait_until(lambda: 'local_mode' in watch.status().reasons and link.stops == 1)
+    assert watch.reset() == ('local_mode',)
+    link.remote = True
+    wait_until(lambda: watch.reset() == ())
+
+
+def test_a_silent_dashboard_is_told_and_stops_nothing(watch, link, reader):
+    link.remote = None
+    wait_until(lambda: watch.status().silence == 'silent')
+    assert not reader.read().stop and link.stops == 0
+    link.remote = True
+    wait_until(lambda: not watch.status().silence)
 
 
 def test_the_end_of_the_watch_is_a_stop_for_the_loop(watch, reader):

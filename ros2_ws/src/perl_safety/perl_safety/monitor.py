@@ -4,6 +4,7 @@ It shares no state with the control loop and looks at nothing but what the robot
 A program that does not run is not a reason: before the controller arms, the arm just stands.
 """
 
+from collections.abc import Sequence
 import math
 from typing import NamedTuple
 
@@ -60,14 +61,17 @@ class Monitor:
         """STOP while anything is latched, else PASS."""
         return Severity.STOP if self._latched else Severity.PASS
 
-    def check(self, state: RobotState, now_ns: int) -> tuple[str, ...]:
+    def check(
+        self, state: RobotState, now_ns: int, found: Sequence[Violation] = ()
+    ) -> tuple[str, ...]:
         """Judge one state and return all latched reasons.
 
         Args:
             state: newest report of the robot.
             now_ns: time.monotonic_ns().
+            found: what else does not hold now, and is not in the state.
         """
-        self._present = dict(self._violations(state, now_ns))
+        self._present = dict([*self._violations(state, now_ns), *found])
         for reason, detail in self._present.items():
             self.latch(reason, detail)
         return self.latched

@@ -211,6 +211,8 @@ class MonitorNode(LifecycleNode):
             entry.level, entry.message = DiagnosticStatus.STALE, 'not watching'
         elif status.reasons:
             entry.level, entry.message = DiagnosticStatus.ERROR, ', '.join(status.reasons)
+        elif status.silence:
+            entry.level, entry.message = DiagnosticStatus.WARN, 'the dashboard does not answer'
         else:
             entry.level, entry.message = DiagnosticStatus.OK, 'watching'
         if status is not None:
@@ -219,6 +221,7 @@ class MonitorNode(LifecycleNode):
                 KeyValue(key='state_age_s', value=f'{age_s:.4f}'),
                 KeyValue(key='stops', value=str(status.stops)),
                 KeyValue(key='stop_answer', value=status.stop_answer),
+                KeyValue(key='silence', value=status.silence),
             ]
         message = DiagnosticArray(status=[entry])
         message.header.stamp = self.get_clock().now().to_msg()

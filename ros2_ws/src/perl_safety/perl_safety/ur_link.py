@@ -1,6 +1,7 @@
 """The monitor's own connection to the robot: measured state in, stop out."""
 
 import contextlib
+import socket
 import time
 
 import numpy as np
@@ -16,6 +17,12 @@ _VARIABLES = [
     'runtime_state', 'speed_scaling', 'target_speed_fraction',
 ]
 _FIRST_STATE_S = 1.0
+SECONDARY_PORT = 30002
+"""Secondary client interface (Universal Robots, "Overview of client interfaces")."""
+_STOP_PROGRAM = b'def perl_monitor_stop():\n  stopj(4.0)\nend\n'
+"""Brakes as UR's own driver does when it is lost (external_control.urscript)."""
+_STOP_ANSWER_S = 0.3
+"""For the dashboard's answer to a stop: a controller on the same network answers in 0.1 s."""
 
 
 class UrLink:
@@ -32,9 +39,10 @@ class UrLink:
             RobotError: the robot does not answer, does not stream, or is in local mode.
         """
         self._robot_ip = robot_ip
-        self._dashboard = Dashboard(robot_ip)
+        self._dashboard = Dashboard(robot_ip, _STOP_ANSWER_S)
+        self._asking = Dashboard(robot_ip)
         require_stream(robot_ip)
-        if self._dashboard.command('is in remote control') != 'true':
+        if not self.in_remote_control():
             raise RobotError(
                 f'the robot at {robot_ip} is in local mode, in which it does not obey a remote '
                 'stop; expected remote control: switch it on at the teach pendant'
@@ -67,13 +75,39 @@ class UrLink:
             speed_scaling=receive.getSpeedScaling() * receive.getTargetSpeedFraction(),
         )
 
-    def send_stop(self) -> str:
-        """End the robot's program, so that it brakes; return the dashboard's answer.
+    def in_remote_control(self) -> bool:
+        """Return whether the robot obeys a remote stop; may block, for a thread of its own.
 
         Raises:
             RobotError: the dashboard does not answer.
         """
-        return self._dashboard.command('stop')
+        return self._asking.command('is in remote control') == 'true'
+
+    def send_stop(self) -> str:
+        """End the robot's program, so that it brakes, by the strongest path that answers.
+
+        The dashboard ends the program. Where it is silent, a program of one line takes the place
+        of the one that runs.
+
+        Returns:
+            What was answered, or by which path it went.
+
+        Raises:
+            RobotError: neither is there.
+        """
+        try:
+            return self._dashboard.command('stop')
+        except RobotError as error:
+            return self._replace_program(error)
+
+    def _replace_program(self, why: RobotError) -> str:
+        address = (self._robot_ip, SECONDARY_PORT)
+        try:
+            with socket.create_connection(address, _STOP_ANSWER_S) as connection:
+                connection.sendall(_STOP_PROGRAM)
+        except OSError as error:
+            raise RobotError(f'{why}; nor does port {SECONDARY_PORT} ({error})') from error
+        return f'the dashboard is silent; sent stopj to port {SECONDARY_PORT}'
 
     def reconnect(self) -> None:
         """Try to get the stream back after it was lost.
@@ -95,6 +129,7 @@ class UrLink:
     def close(self) -> None:
         """Disconnect; takes half a second."""
         self._dashboard.close()
+        self._asking.close()
         with contextlib.suppress(RuntimeError):
             self._receive.disconnect()
 

@@ -10,7 +10,7 @@ from perl_core.errors import RobotError
 from perl_core.robot_state import RobotState
 
 from perl_safety.heartbeat import HeartbeatWriter
-from perl_safety.monitor import Monitor
+from perl_safety.monitor import Monitor, Violation
 from perl_safety.priority import come_first
 from perl_safety.severity import Severity
 
@@ -20,6 +20,8 @@ _REPEAT_STOP_S = 0.25
 _STOP_DEADLINE_S = 1.5
 """From the full speed of 3.14 rad/s at 4 rad/s^2 (UR driver's stopj) 0.8 s, and as much again."""
 _RECONNECT_S = 2.0
+_ASK_S = 0.5
+_LOCAL_MODE = Violation('local_mode', 'the robot was switched to local mode, expected remote')
 PRIORITY = 30
 """Of the monitor's threads, SCHED_FIFO: above the nodes (20), below the control loop (60)."""
 
@@ -33,6 +35,10 @@ class Link(Protocol):
 
     def send_stop(self) -> str:
         """End the robot's program; may block, and raises RobotError."""
+        ...
+
+    def in_remote_control(self) -> bool:
+        """Return whether the robot obeys a remote stop; may block, and raises RobotError."""
         ...
 
     def reconnect(self) -> None:
@@ -55,6 +61,8 @@ class WatchStatus(NamedTuple):
     """Age of the robot's state at the last round."""
     stop_answer: str
     """What the dashboard said to the last stop; empty if there was none."""
+    silence: str
+    """Why the robot does not say whether it obeys; empty if it does."""
 
 
 class Watch:
@@ -84,10 +92,14 @@ class Watch:
         self._next_reconnect_s = 0.0
         self._state_age_s = math.inf
         self._stop_answer = ''
+        self._asker = threading.Thread(target=self._ask_for_remote, name='ask', daemon=True)
+        self._local: tuple[Violation, ...] = ()
+        self._silence = ''
 
     def start(self) -> None:
         """Begin to watch."""
         self._thread.start()
+        self._asker.start()
 
     def end(self) -> None:
         """Stop watching; the control loop is told so by the heartbeat."""
@@ -107,7 +119,7 @@ class Watch:
             monitor = self._monitor
             return WatchStatus(
                 monitor.severity, monitor.latched, monitor.details, monitor.stops,
-                self._state_age_s, self._stop_answer,
+                self._state_age_s, self._stop_answer, self._silence,
             )
 
     def reset(self) -> tuple[str, ...]:
@@ -130,12 +142,25 @@ class Watch:
         now_ns = time.monotonic_ns()
         with self._lock:
             self._state_age_s = state.age_s(now_ns)
-            latched = self._monitor.check(state, now_ns)
+            latched = self._monitor.check(state, now_ns, self._local)
         self._heartbeat.beat(bool(latched), '; '.join(latched))
         if latched:
             self._stop_arm(state)
         else:
             self._stop_since_s = None
+
+    def _ask_for_remote(self) -> None:
+        """Ask twice a second whether a stop would be obeyed; somebody may take over by hand.
+
+        A dashboard that is silent does not stop the arm: the heartbeat and the program of one
+        line are left.
+        """
+        while not self._ended.wait(_ASK_S):
+            try:
+                remote, self._silence = self._link.in_remote_control(), ''
+            except RobotError as error:
+                remote, self._silence = True, str(error)
+            self._local = () if remote else (_LOCAL_MODE,)
 
     def _stop_arm(self, state: RobotState) -> None:
         """Ask the robot to stop, once and then again until it is seen to stand."""
