@@ -197,17 +197,27 @@ class Contract:
             other: the contract that came.
             source: where it came from, for the message.
         """
-        for field in dataclasses.fields(self):
-            expected, came = getattr(self, field.name), getattr(other, field.name)
-            if expected != came:
-                raise ContractError(
-                    f'{source} was made for another contract: {field.name} is {came!r} there, '
-                    f'expected {expected!r}. Train or export it again for this contract.'
-                )
+        require_equal_fields(self, other, source)
 
     def fingerprint(self) -> str:
         """Return the sha256 of the contract's JSON, as hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return fingerprint_of(self.to_dict())
+
+
+def require_equal_fields(expected: Any, came: Any, source: str) -> None:
+    """Raise ContractError, naming the first field in which two contracts of one kind differ."""
+    for field in dataclasses.fields(expected):
+        wanted, found = getattr(expected, field.name), getattr(came, field.name)
+        if wanted != found:
+            raise ContractError(
+                f'{source} was made for another contract: {field.name} is {found!r} there, '
+                f'expected {wanted!r}. Train or export it again for this contract.'
+            )
+
+
+def fingerprint_of(data: dict[str, Any]) -> str:
+    """Return the sha256 of JSON types, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def slice_bounds(parts: tuple[Slice, ...]) -> dict[str, slice]:

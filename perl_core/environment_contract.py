@@ -6,11 +6,10 @@ bundle can say what they were made for without torch.
 
 from collections.abc import Mapping
 import dataclasses
-import hashlib
 import json
 from typing import Any
 
-from perl_core.contract import Contract
+from perl_core.contract import Contract, fingerprint_of, require_equal_fields
 from perl_core.errors import ContractError
 
 Parts = Mapping[str, Any]
@@ -83,7 +82,7 @@ class EnvironmentContract:
 
     def fingerprint(self) -> str:
         """Return the sha256 of the contract's JSON, as hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return fingerprint_of(self.to_dict())
 
 
 AnyContract = Contract | EnvironmentContract
@@ -119,10 +118,4 @@ def require_same_contract(expected: AnyContract, came: AnyContract, source: str)
             f'{source} was made for {made_for(came)}, expected one for {made_for(expected)}. '
             'Train or export one for this contract.'
         )
-    for field in dataclasses.fields(expected):
-        wanted, found = getattr(expected, field.name), getattr(came, field.name)
-        if wanted != found:
-            raise ContractError(
-                f'{source} was made for another contract: {field.name} is {found!r} there, '
-                f'expected {wanted!r}. Train or export it again for this contract.'
-            )
+    require_equal_fields(expected, came, source)

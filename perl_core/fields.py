@@ -89,6 +89,11 @@ class Fields:
             raise self._refuse(name, expected)
         return values.astype(float)
 
+    def none(self, name: str) -> None:
+        """Refuse anything but null."""
+        if self._data[name] is not None:
+            raise self._refuse(name, 'null')
+
     def mapping(self, name: str) -> dict[str, Any]:
         """Return a mapping whose own fields are free."""
         value = self._data[name]

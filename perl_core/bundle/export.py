@@ -13,8 +13,8 @@ import warnings
 
 import numpy as np
 import onnx
+from perl_core.agents.pe_sac import spaces_of
 from perl_core.bundle.manifest import (
-    GRAPHS,
     MANIFEST_NAME,
     MAX_EQUIVARIANCE_ERROR,
     MAX_PARITY_ERROR,
@@ -24,13 +24,15 @@ from perl_core.bundle.manifest import (
     Manifest,
     TrainedCalibration,
     Training,
+    graph_specs,
     representations_of,
 )
 from perl_core.bundle.reading import file_record
 from perl_core.bundle.runtime import Graph, Policy
-from perl_core.contract import OBSERVATION_SIZE, Contract, scales
+from perl_core.environment_contract import AnyContract
 from perl_core.errors import BundleError
-from perl_core.symmetry import Representation, group_named
+from perl_core.spaces import Spaces
+from perl_core.symmetry import Representation
 import torch
 from torch import nn
 
@@ -38,18 +40,19 @@ _RANDOM_OBSERVATIONS = 512
 _TEST_VECTORS = 16
 """This many random and as many real observations go into the manifest."""
 _NORM_ROUNDING = 1e-5
+Specs = Mapping[str, GraphSpec]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Description:
     """What a bundle says beside its graphs."""
 
-    contract: Contract
+    contract: AnyContract
     """What the policy was trained for."""
     training: Training
     """Where it comes from."""
-    calibration: TrainedCalibration
-    """The arm it was trained with."""
+    calibration: TrainedCalibration | None
+    """The arm it was trained with; None for an environment."""
     evaluation: dict[str, Any]
     """Figures of its evaluation; empty if there was none."""
 
@@ -64,10 +67,12 @@ def export_bundle(
 
     Args:
         modules: 'actor_equivariant' (batch, 15) -> (batch, 6), 'actor_standard' (batch, 39) ->
-            (batch, 6) and 'gate' (batch, 39) -> (batch,), as an agent's ``export_modules`` gives.
+            (batch, 6) and 'gate' (batch, 39) -> (batch,) on the arm, as an agent's
+            ``export_modules`` gives.
         folder: to be made; must not exist, or be empty.
         description: what the bundle says beside its graphs.
-        observations: real ones, shape (count, 39), at least one; some become test vectors.
+        observations: real ones, shape (count, observation size), at least one; some become test
+            vectors.
 
     Returns:
         What was written.
@@ -79,27 +84,26 @@ def export_bundle(
     """
     folder = Path(folder)
     _require_free(folder)
-    _require_modules(modules)
-    real = _require_observations(observations)
-    drawn = _random_observations(description.contract)
+    spaces, specs = spaces_of(description.contract), graph_specs(description.contract)
+    _require_modules(modules, specs)
+    real = _require_observations(observations, spaces.observation_size)
+    drawn = _random_observations(spaces)
     seen = np.concatenate((drawn, real))
-    models = {name: _to_onnx(modules[name], GRAPHS[name]) for name in GRAPHS}
+    models = {name: _to_onnx(modules[name], spec) for name, spec in specs.items()}
     graphs = {
-        name: Graph(model.SerializeToString(), GRAPHS[name], GRAPHS[name].file)
+        name: Graph(model.SerializeToString(), specs[name], specs[name].file)
         for name, model in models.items()
     }
     checks = Checks(
         parity_error={
-            name: _parity_error(modules[name], graphs[name], seen[:, : GRAPHS[name].input_size])
-            for name in GRAPHS
+            name: _parity_error(modules[name], graphs[name], seen[:, : spec.input_size])
+            for name, spec in specs.items()
         },
-        equivariance_error=_equivariance_error(
-            graphs['actor_equivariant'], description.contract, seen
-        ),
+        equivariance_error=_equivariance_error(graphs['actor_equivariant'], spaces, seen),
     )
     _require_checks(checks)
     for name in ('actor_equivariant', 'actor_standard'):
-        _require_short_actions(name, graphs[name], seen[:, : GRAPHS[name].input_size])
+        _require_short_actions(name, graphs[name], spaces, seen)
     manifest = Manifest(
         files={},
         contract=description.contract,
@@ -108,7 +112,7 @@ def export_bundle(
         calibration=description.calibration,
         evaluation=description.evaluation,
         checks=checks,
-        test_vectors=_test_vectors(modules, drawn, real),
+        test_vectors=_test_vectors(modules, specs, drawn, real),
     )
     return _write(manifest, models, folder)
 
@@ -121,16 +125,16 @@ def _require_free(folder: Path) -> None:
         )
 
 
-def _require_modules(modules: Mapping[str, nn.Module]) -> None:
-    if set(modules) != set(GRAPHS):
-        raise BundleError(f'a bundle has the parts {sorted(GRAPHS)}; came {sorted(modules)}.')
+def _require_modules(modules: Mapping[str, nn.Module], specs: Specs) -> None:
+    if set(modules) != set(specs):
+        raise BundleError(f'a bundle has the parts {sorted(specs)}; came {sorted(modules)}.')
 
 
-def _require_observations(observations: np.ndarray) -> np.ndarray:
+def _require_observations(observations: np.ndarray, size: int) -> np.ndarray:
     real = np.asarray(observations, dtype=np.float32)
-    if real.ndim != 2 or real.shape[1] != OBSERVATION_SIZE or not len(real):
+    if real.ndim != 2 or real.shape[1] != size or not len(real):
         raise BundleError(
-            f'real observations have the shape (count, {OBSERVATION_SIZE}), count at least 1; '
+            f'real observations have the shape (count, {size}), count at least 1; '
             f'came {real.shape}.'
         )
     if not np.isfinite(real).all():
@@ -138,9 +142,10 @@ def _require_observations(observations: np.ndarray) -> np.ndarray:
     return real
 
 
-def _random_observations(contract: Contract) -> np.ndarray:
-    normal = np.random.default_rng(0).normal(size=(_RANDOM_OBSERVATIONS, OBSERVATION_SIZE))
-    return (normal * scales(contract.observation)).astype(np.float32)
+def _random_observations(spaces: Spaces) -> np.ndarray:
+    shape = (_RANDOM_OBSERVATIONS, spaces.observation_size)
+    normal = np.random.default_rng(0).normal(size=shape)
+    return (normal * spaces.scale.numpy()).astype(np.float32)
 
 
 def _torch_outputs(module: nn.Module, inputs: np.ndarray) -> np.ndarray:
@@ -192,13 +197,10 @@ def _parity_error(module: nn.Module, graph: Graph, inputs: np.ndarray) -> float:
     return float(np.abs(_torch_outputs(module, inputs) - graph.run_batch(inputs)).max())
 
 
-def _equivariance_error(graph: Graph, contract: Contract, observations: np.ndarray) -> float:
+def _equivariance_error(graph: Graph, spaces: Spaces, observations: np.ndarray) -> float:
     """Return the largest |rho(g) f(x) - f(rho(g) x)|, one drawn g for each x."""
-    rho_in = Representation.of([p for p in contract.observation if p.kind == 'vector'])
-    rho_out = Representation.of(contract.action)
-    elements = group_named(contract.group).sample(
-        len(observations), torch.Generator().manual_seed(0)
-    )
+    rho_in, rho_out = spaces.seen, spaces.said
+    elements = spaces.group.sample(len(observations), torch.Generator().manual_seed(0))
     inputs = np.ascontiguousarray(observations[:, : rho_in.size])
     turned = np.stack([_turn(rho_in, *pair) for pair in zip(elements, inputs, strict=True)])
     actions = graph.run_batch(inputs)
@@ -207,12 +209,16 @@ def _equivariance_error(graph: Graph, contract: Contract, observations: np.ndarr
     return float(np.linalg.norm(difference, axis=-1).max())
 
 
-def _require_short_actions(name: str, graph: Graph, inputs: np.ndarray) -> None:
-    actions = graph.run_batch(np.ascontiguousarray(inputs))
-    longest = np.linalg.norm(actions.reshape(len(actions), -1, 3), axis=-1).max()
+def _require_short_actions(
+    name: str, graph: Graph, spaces: Spaces, observations: np.ndarray
+) -> None:
+    inputs = np.ascontiguousarray(observations[:, : graph.input.shape[1]])
+    blocks = spaces.action.split(torch.from_numpy(graph.run_batch(inputs)))
+    longest = float(torch.linalg.vector_norm(blocks, dim=-1).max())
     if not longest <= 1.0 + _NORM_ROUNDING:
         raise BundleError(
-            f'an action is two vectors with a norm of at most 1; {name} gave one of {longest}.'
+            f'an action is {spaces.action.count} vectors with a norm of at most 1; {name} gave '
+            f'one of {longest}.'
         )
 
 
@@ -235,12 +241,12 @@ def _require_checks(checks: Checks) -> None:
 
 
 def _test_vectors(
-    modules: Mapping[str, nn.Module], drawn: np.ndarray, real: np.ndarray
+    modules: Mapping[str, nn.Module], specs: Specs, drawn: np.ndarray, real: np.ndarray
 ) -> ExpectedOutputs:
     spread = np.unique(np.linspace(0, len(real) - 1, _TEST_VECTORS).astype(int))
     chosen = np.concatenate((drawn[:_TEST_VECTORS], real[spread]))
     outputs = {
-        name: _torch_outputs(module, chosen[:, : GRAPHS[name].input_size])
+        name: _torch_outputs(module, chosen[:, : specs[name].input_size])
         for name, module in modules.items()
     }
     return ExpectedOutputs(
@@ -254,6 +260,7 @@ def _test_vectors(
 def _write(manifest: Manifest, models: Mapping[str, onnx.ModelProto], folder: Path) -> Manifest:
     """Write everything beside ``folder``, load it as the robot does, and only then rename it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    specs = graph_specs(manifest.contract)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f'.{folder.name}.'))
     try:
         files = {}
@@ -261,8 +268,8 @@ def _write(manifest: Manifest, models: Mapping[str, onnx.ModelProto], folder: Pa
             metadata = manifest.onnx_metadata(name)
             onnx.helper.set_model_props(model, metadata)
             content = model.SerializeToString()
-            (unfinished / GRAPHS[name].file).write_bytes(content)
-            files[GRAPHS[name].file] = file_record(content)
+            (unfinished / specs[name].file).write_bytes(content)
+            files[specs[name].file] = file_record(content)
         manifest = dataclasses.replace(manifest, files=files)
         (unfinished / MANIFEST_NAME).write_text(_json(manifest), encoding='utf-8')
         Policy.load(unfinished, manifest.contract)

@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 import numpy as np
-from perl_core.contract import ACTION_SIZE, OBSERVATION_SIZE, VECTOR_SIZE, Contract, Slice
+from perl_core.contract import Contract, Slice
+from perl_core.environment_contract import AnyContract
 from perl_core.kinematics import DHParameters
 
 SCHEMA_VERSION = 1
@@ -39,21 +40,28 @@ class GraphSpec:
     """Shape of the output after the batch."""
 
 
-GRAPHS = {
-    'actor_equivariant': GraphSpec(
-        file='actor_equivariant.onnx', input_name='vectors', input_size=VECTOR_SIZE,
-        output_name='action', output_shape=(ACTION_SIZE,),
-    ),
-    'actor_standard': GraphSpec(
-        file='actor_standard.onnx', input_name='observation', input_size=OBSERVATION_SIZE,
-        output_name='action', output_shape=(ACTION_SIZE,),
-    ),
-    'gate': GraphSpec(
-        file='gate.onnx', input_name='observation', input_size=OBSERVATION_SIZE,
-        output_name='gate', output_shape=(),
-    ),
-}
-"""The graphs of a bundle."""
+
+def graph_specs(contract: AnyContract) -> dict[str, GraphSpec]:
+    """Return the graphs of a bundle for a contract."""
+    everything, action = contract.observation_size, (contract.action_size,)
+    return {
+        'actor_equivariant': GraphSpec(
+            file='actor_equivariant.onnx', input_name='vectors', input_size=contract.seen_size,
+            output_name='action', output_shape=action,
+        ),
+        'actor_standard': GraphSpec(
+            file='actor_standard.onnx', input_name='observation', input_size=everything,
+            output_name='action', output_shape=action,
+        ),
+        'gate': GraphSpec(
+            file='gate.onnx', input_name='observation', input_size=everything,
+            output_name='gate', output_shape=(),
+        ),
+    }  # fmt: skip
+
+
+GRAPHS = graph_specs(Contract())
+"""The graphs of a bundle for the robot; their names and files are those of every bundle."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,13 +121,13 @@ class ExpectedOutputs:
     """Observations, and what torch said about them; half of them random, half of them real."""
 
     observation: np.ndarray
-    """Shape (count, OBSERVATION_SIZE), float32."""
+    """Shape (count, observation size), float32."""
     gate: np.ndarray
     """Shape (count,)."""
     action_equivariant: np.ndarray
-    """Shape (count, ACTION_SIZE)."""
+    """Shape (count, action size)."""
     action_standard: np.ndarray
-    """Shape (count, ACTION_SIZE)."""
+    """Shape (count, action size)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,14 +136,15 @@ class Manifest:
 
     files: dict[str, FileRecord]
     """By name; all files of the bundle but the manifest."""
-    contract: Contract
-    """What the policy sees and says, its group, rates and limits."""
+    contract: AnyContract
+    """What the policy sees and says, its group, and a robot's rates and limits."""
     representations: dict[str, list[str]]
-    """For the equivariant graph's input and output, how each three entries transform."""
+    """For the equivariant graph's input and output, how each three entries or each slice
+    transforms."""
     training: Training
     """Where it comes from."""
-    calibration: TrainedCalibration
-    """The arm it was trained with."""
+    calibration: TrainedCalibration | None
+    """The arm it was trained with; None for an environment, which has none."""
     evaluation: dict[str, Any]
     """Figures of the policy's evaluation, free in form; empty if it was not evaluated."""
     checks: Checks
@@ -162,7 +171,9 @@ class Manifest:
             'graph': graph,
             'contract': json.dumps(self.contract.to_dict(), sort_keys=True),
             'contract_sha256': self.contract.fingerprint(),
-            'calibration_sha256': self.calibration.content_sha256,
+            'calibration_sha256': (
+                self.calibration.content_sha256 if self.calibration else 'none'
+            ),
             'agent': training.agent,
             'environment': training.environment,
             'seed': str(training.seed),
@@ -173,8 +184,16 @@ class Manifest:
         return {METADATA_PREFIX + name: value for name, value in values.items()}
 
 
-def representations_of(contract: Contract) -> dict[str, list[str]]:
-    """Return how input and output of the equivariant graph transform, three entries a name."""
+def representations_of(contract: AnyContract) -> dict[str, list[str]]:
+    """Return how input and output of the equivariant graph transform.
+
+    For the robot three entries a name, for an environment one description for each slice.
+    """
+    if not isinstance(contract, Contract):
+        return {
+            'vectors': [f'{name}: {json.dumps(p)}' for name, p in contract.observation.items()],
+            'action': [f'{name}: {json.dumps(p)}' for name, p in contract.action.items()],
+        }
 
     def blocks(parts: tuple[Slice, ...]) -> list[str]:
         return [p.kind for p in parts if p.kind == 'vector' for _ in range(p.size // 3)]
@@ -184,7 +203,7 @@ def representations_of(contract: Contract) -> dict[str, list[str]]:
 
 def _plain(value: Any) -> Any:
     """Return a value of the manifest as plain JSON types."""
-    if isinstance(value, Contract):
+    if isinstance(value, AnyContract):
         return value.to_dict()
     if isinstance(value, np.ndarray):
         return value.astype(float).tolist()

@@ -25,7 +25,13 @@ from perl_core.bundle.manifest import (
     Training,
     representations_of,
 )
-from perl_core.contract import ACTION, ACTION_SIZE, OBSERVATION, OBSERVATION_SIZE, Contract
+from perl_core.contract import ACTION, OBSERVATION, Contract
+from perl_core.environment_contract import (
+    AnyContract,
+    contract_from_dict,
+    made_for,
+    require_same_contract,
+)
 from perl_core.errors import BundleError, ContractError
 from perl_core.fields import Fields
 from perl_core.kinematics import DHParameters
@@ -45,13 +51,14 @@ class BundleFiles(NamedTuple):
 
 
 def read_bundle(
-    folder: Path, contract: Contract | None, keys: Path | None = None
+    folder: Path, contract: AnyContract | None, keys: Path | None = None
 ) -> BundleFiles:
     """Return the files of a bundle.
 
     Args:
         folder: of the bundle.
-        contract: what it must have been made for; without it, any group, rates and limits will do.
+        contract: what it must have been made for; without it for the robot, with any group, rates
+            and limits.
         keys: public keys, one of which must have signed it; None: whoever made it.
 
     Raises:
@@ -113,9 +120,16 @@ def _read_model(folder: Path, manifest: Manifest, name: str) -> bytes:
     return content
 
 
-def _require_contract(came: Contract, contract: Contract | None, folder: Path) -> None:
+def _require_contract(came: AnyContract, contract: AnyContract | None, folder: Path) -> None:
     if contract is not None:
-        contract.require_equal(came, f'the bundle {folder}')
+        require_same_contract(contract, came, f'the bundle {folder}')
+        if not isinstance(contract, Contract):
+            return
+    if not isinstance(came, Contract):
+        raise ContractError(
+            f'the bundle {folder} was made for {made_for(came)}, expected one for the robot. It '
+            'is loaded where the contract of its environment is given.'
+        )
     for name, known in (('observation', OBSERVATION), ('action', ACTION)):
         if getattr(came, name) != known:
             raise ContractError(
@@ -149,16 +163,16 @@ def manifest_from_json(text: str, source: str) -> Manifest:
         )
     names = {field.name for field in dataclasses.fields(Manifest)} | {'schema_version'}
     fields = Fields(data, source, names, BundleError)
-    contract = Contract.from_dict(fields.mapping('contract'))
+    contract = contract_from_dict(fields.mapping('contract'))
     manifest = Manifest(
         files=_files(fields),
         contract=contract,
         representations=fields.mapping('representations'),
         training=_training(fields),
-        calibration=_calibration(fields),
+        calibration=_calibration(fields, contract),
         evaluation=fields.mapping('evaluation'),
         checks=_checks(fields),
-        test_vectors=_test_vectors(fields),
+        test_vectors=_test_vectors(fields, contract),
     )
     expected = representations_of(contract)
     if manifest.representations != expected:
@@ -203,7 +217,10 @@ def _training(fields: Fields) -> Training:
     )
 
 
-def _calibration(fields: Fields) -> TrainedCalibration:
+def _calibration(fields: Fields, contract: AnyContract) -> TrainedCalibration | None:
+    if not isinstance(contract, Contract):
+        fields.none('calibration')
+        return None
     calibration = fields.child('calibration', _names(TrainedCalibration))
     dh = calibration.child('dh_parameters', DHParameters._fields)
     return TrainedCalibration(
@@ -221,11 +238,11 @@ def _checks(fields: Fields) -> Checks:
     )
 
 
-def _test_vectors(fields: Fields) -> ExpectedOutputs:
+def _test_vectors(fields: Fields, contract: AnyContract) -> ExpectedOutputs:
     vectors = fields.child('test_vectors', _names(ExpectedOutputs))
-    observation = vectors.array('observation', (-1, OBSERVATION_SIZE)).astype(np.float32)
+    observation = vectors.array('observation', (-1, contract.observation_size)).astype(np.float32)
     count = len(observation)
-    actions = (count, ACTION_SIZE)
+    actions = (count, contract.action_size)
     return ExpectedOutputs(
         observation=observation,
         gate=vectors.array('gate', (count,), 0.0, 1.0),

@@ -6,7 +6,7 @@ the branch that it chose, in buffers that were allocated once.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import onnxruntime as ort
@@ -15,9 +15,11 @@ from perl_core.bundle.manifest import (
     MAX_PARITY_ERROR,
     GraphSpec,
     Manifest,
+    graph_specs,
 )
 from perl_core.bundle.reading import BundleFiles, read_bundle
-from perl_core.contract import OBSERVATION_SIZE, VECTOR_SIZE, Contract
+from perl_core.contract import Contract
+from perl_core.environment_contract import AnyContract
 from perl_core.errors import BundleError, PolicyError
 
 BRANCH_EQUIVARIANT = 0
@@ -36,7 +38,7 @@ class PolicyOutput(NamedTuple):
     """What a policy says."""
 
     action: np.ndarray
-    """float32, shape (ACTION_SIZE,); the caller's own."""
+    """float32, shape (action size,); the caller's own."""
     gate: float
     """Probability that the symmetry is broken here."""
     branch: int
@@ -49,13 +51,13 @@ class BatchOutput(NamedTuple):
     gate: np.ndarray
     """Shape (batch,)."""
     equivariant: np.ndarray
-    """Action of the equivariant branch, shape (batch, ACTION_SIZE)."""
+    """Action of the equivariant branch, shape (batch, action size)."""
     standard: np.ndarray
-    """Action of the standard branch, shape (batch, ACTION_SIZE)."""
+    """Action of the standard branch, shape (batch, action size)."""
 
     @property
     def action(self) -> np.ndarray:
-        """Action of the branch that the gate chooses, shape (batch, ACTION_SIZE)."""
+        """Action of the branch that the gate chooses, shape (batch, action size)."""
         return np.where(self.gate[:, None] > GATE_THRESHOLD, self.standard, self.equivariant)
 
 
@@ -145,24 +147,25 @@ class Policy:
         """What the bundle says about itself."""
         self.sha256 = sha256
         """Of the manifest, and so of everything in the bundle."""
+        self._size = manifest.contract.observation_size
         self._gate = graphs['gate']
         self._branches = (graphs['actor_equivariant'], graphs['actor_standard'])
 
     @property
     def contract(self) -> Contract:
-        """What the policy sees and says."""
-        return self.manifest.contract
+        """What the policy sees and says; an environment's, where it was loaded for one."""
+        return cast('Contract', self.manifest.contract)
 
     @classmethod
     def load(
-        cls, folder: str | Path, contract: Contract | None = None, keys: str | Path = ''
+        cls, folder: str | Path, contract: AnyContract | None = None, keys: str | Path = ''
     ) -> 'Policy':
         """Return the policy of a bundle, after checking all of it.
 
         Args:
             folder: of the bundle.
-            contract: what the policy must have been made for; without it, any group, rates and
-                limits will do.
+            contract: what the policy must have been made for; without it for the robot, with any
+                group, rates and limits.
             keys: file or folder of public keys, one of which must have signed the bundle; empty:
                 whoever made it.
 
@@ -180,15 +183,15 @@ class Policy:
         """Return what the policy says: the gate, and the branch that it chooses.
 
         Args:
-            observation: float32, shape (OBSERVATION_SIZE,), as build_observation returns it.
+            observation: float32, shape (observation size,), as build_observation returns it.
 
         Raises:
             PolicyError: the observation, or what the policy says about it, is not finite or not
                 of the right shape.
         """
-        if observation.shape != (OBSERVATION_SIZE,):
+        if observation.shape != (self._size,):
             raise PolicyError(
-                f'an observation has the shape ({OBSERVATION_SIZE},); this one {observation.shape}'
+                f'an observation has the shape ({self._size},); this one {observation.shape}'
             )
         if not np.isfinite(observation).all():
             raise PolicyError(f'an observation must be finite; this one is {observation.tolist()}')
@@ -206,7 +209,7 @@ class Policy:
 
         Args:
             branch: BRANCH_EQUIVARIANT or BRANCH_STANDARD.
-            observation: float32, shape (OBSERVATION_SIZE,).
+            observation: float32, shape (observation size,).
         """
         actor = self._branches[branch]
         actor.input[0] = observation[: actor.input.shape[1]]
@@ -224,7 +227,7 @@ class Policy:
         does.
 
         Args:
-            observations: float32, shape (batch, OBSERVATION_SIZE).
+            observations: float32, shape (batch, observation size).
         """
         equivariant, standard = self._branches
         vectors = np.ascontiguousarray(observations[:, : equivariant.input.shape[1]])
@@ -250,7 +253,8 @@ def _require_sane(gate: float, action: np.ndarray, source: str) -> None:
 
 
 def _load_graph(bundle: BundleFiles, name: str) -> Graph:
-    spec, source = GRAPHS[name], bundle.folder / GRAPHS[name].file
+    spec = graph_specs(bundle.manifest.contract)[name]
+    source = bundle.folder / spec.file
     graph = Graph(bundle.models[name], spec, str(source))
     said = graph.metadata
     for key, value in bundle.manifest.onnx_metadata(name).items():
@@ -270,7 +274,7 @@ def _require_test_vectors(bundle: BundleFiles, graphs: dict[str, Graph]) -> None
         'actor_standard': vectors.action_standard,
     }
     for name, graph in graphs.items():
-        size = VECTOR_SIZE if name == 'actor_equivariant' else OBSERVATION_SIZE
+        size = graph.input.shape[1]
         came = graph.run_batch(np.ascontiguousarray(vectors.observation[:, :size]))
         difference = np.abs(came - expected[name]).max()
         if not difference <= TEST_VECTOR_TOLERANCE:
