@@ -88,3 +88,18 @@ def test_evaluating_nothing_is_one_clear_sentence(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith('error: cannot read')
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_every_axis_of_the_randomisation_is_evaluated_alone(trained, tmp_path, capsys):
+    output = tmp_path / 'axes.json'
+    run(EVALUATE, '--run', trained, '--goals', '1', '--axes', '--horizon-s', '0.2',
+        '--output', output)  # fmt: skip
+    assert 'payload_kg=1' in capsys.readouterr().out
+    figures = json.loads(output.read_text())
+    assert (figures['position_tolerance_m'], figures['horizon_s']) == (0.005, 0.2)
+    assert set(figures['axes']) == {
+        'nominal', 'all', 'delay_ticks=1', 'delay_ticks=4', 'lookahead_scale=0.8',
+        'lookahead_scale=1.3', 'friction_share=0.02', 'damping_share_s_rad=0.02', 'payload_kg=1',
+        'position_noise_rad=0.0001', 'velocity_noise_rad_s=0.001',
+    }  # fmt: skip
+    assert all(result['episodes'] == 1 for result in figures['axes'].values())
