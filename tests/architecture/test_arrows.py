@@ -47,7 +47,7 @@ class Only(NamedTuple):
 ONLY = (
     Only(tuple(f'{name.replace(".", "/")}.py' for name in BASE), BASE),
     Only(('perl_core/observation.py', 'perl_core/action.py', 'perl_core/resolved_rate.py',
-          'perl_core/transitions.py'), BASE),
+          'perl_core/transitions.py', 'perl_core/black_box.py'), BASE),
     Only(('perl_core/tabular/*',), TABULAR),
     Only(('perl_core/symmetry/*',), SYMMETRY),
     Only(('perl_core/layers/*',), LAYERS),
@@ -108,6 +108,7 @@ OWNED = (
          'ros2_ws/src/perl_safety/perl_safety/ur_link.py'),
     ),
     Owned(('onnxruntime',), ('perl_core/bundle/runtime.py',)),
+    Owned(('daqp',), ('ros2_ws/src/perl_safety/perl_safety/quadratic_programme.py',)),
     Owned(
         ('mcap', 'mcap_ros2', 'rosbags'),
         ('ros2_ws/src/perl_replay/perl_replay/bag.py',

@@ -117,6 +117,7 @@ def test_every_value_is_filled_in_and_empty_ones_are_left_out(bundle):
     controller = specs['perl_controller']
     assert controller.parameters == {
         'robot_ip': '127.0.0.2', 'bundle': str(bundle), 'shadow': False,
+        'black_box_folder': str(Path('black_boxes').absolute()),
     }
     assert specs['perl_lifecycle_manager'].parameters['autostart'] is True
     assert not any(isinstance(v, Argument) for s in specs.values() for v in s.parameters.values())

@@ -7,6 +7,7 @@ from perl_control.mailbox import Mode
 from perl_control.states import State
 from perl_core.action import HOMING_SPEED_RAD_S
 from perl_core.contract import Contract
+from perl_core.errors import RobotError
 import pytest
 
 pytestmark = pytest.mark.alone
@@ -152,6 +153,20 @@ def test_every_fault_ramps_down_latches_and_needs_a_reset(rig, reason):
     assert again['note'][-1] == b''
     assert np.abs(again['sent_rad'][-1] - measured_rad).max() < NO_JUMP_RAD
     assert steps_rad(rig.run(0.2)) == 0.0
+
+
+def test_a_lost_connection_is_named_and_ends_the_loop_without_another_target(rig, monkeypatch):
+    rig.arm()
+    rig.goal((0.2, 0.2, 0.0))
+    rig.run(0.3)
+    sent = []
+    monkeypatch.setattr(rig.robot, 'send', sent.append)
+    monkeypatch.setattr(type(rig.robot), 'connected', False)
+    rig.order(reset_sequence=1)
+    with pytest.raises(RobotError, match='the connection to the robot is lost'):
+        rig.loop.run()
+    assert reasons(rig.ring.drain().records).startswith('connection_lost')
+    assert sent == []
 
 
 def test_a_reset_is_refused_with_a_sentence_while_the_cause_is_there(rig):

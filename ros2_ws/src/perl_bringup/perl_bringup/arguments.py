@@ -78,6 +78,12 @@ ARGUMENTS = (
         'or moves by the command of somebody else.',
     ),
     ArgumentSpec(
+        name='black_box_folder',
+        default='black_boxes',
+        description='Folder in which the last 10 s of every signal are kept after a stop; the '
+        'newest 20 stay.',
+    ),
+    ArgumentSpec(
         name='autostart',
         default='true',
         choices=BOOLEAN,

@@ -96,7 +96,8 @@ _WORKERS = (
         kind='lifecycle',
         parameters={
             **_ROBOT,
-            **{name: Argument(name) for name in ('bundle', 'bundle_keys', 'shadow')},
+            **{name: Argument(name)
+               for name in ('bundle', 'bundle_keys', 'shadow', 'black_box_folder')},
         },
     ),
 )
@@ -147,6 +148,8 @@ def _checked(values: dict[str, str]) -> dict[str, str]:
             values[name] = _existing(name, values[name])
     if values['params_file']:
         require_valid_file(Path(values['params_file']))
+    if values['black_box_folder']:
+        values['black_box_folder'] = str(Path(values['black_box_folder']).expanduser().absolute())
     values['bag'] = _bag(values['bag'], values['record'] == 'true')
     return values
 

@@ -25,6 +25,12 @@ NODE_GONE_S = 5.0
 """A node that was silent for this long does not come back: end."""
 
 
+LOST = (
+    'the connection to the robot is lost: check network and controller, then start again'
+)
+"""A client that has lost it corrupts its own memory: see robots/connections.py."""
+
+
 class Parts(NamedTuple):
     """What the loop works with."""
 
@@ -62,6 +68,7 @@ class ControlLoop:
         self._ending = False
         self._armed = False
         self._sending = True
+        self._lost = False
         self._state = State.STANDBY
         self._goal = Pose(np.zeros(3), np.eye(3))
         self._goal_sequence = 0
@@ -90,18 +97,29 @@ class ControlLoop:
         self._ending = True
 
     def run(self) -> None:
-        """Tick until done."""
+        """Tick until done.
+
+        Raises:
+            RobotError: the connection to the robot is lost.
+        """
         self._parts.pacer.restart()
         while not self.done:
             self.tick(self._parts.pacer.wait())
+            if self._lost:
+                raise RobotError(LOST)
             self._rehearse()
 
     def tick(self, wake: Wake) -> None:
         """Do one control period."""
         parts, now_ns = self._parts, wake.now_ns
         self._tick += 1
+        self._lost = not parts.link.connected
+        if self._lost:
+            self._sending = False
+            parts.safety.stop('connection_lost')
         orders = parts.mailbox.read()
-        self._answer_reset(orders, now_ns)
+        if not self._lost:
+            self._answer_reset(orders, now_ns)
         state = parts.link.read_state(now_ns)
         parts.telemetry.robot(state, now_ns)
         parts.telemetry.orders(orders)
@@ -166,8 +184,8 @@ class ControlLoop:
         if runner.due:
             try:
                 decision = runner.decide(state, self._goal)
-            except PolicyError:
-                self._parts.safety.stop('policy_not_finite')
+            except PolicyError as error:
+                self._parts.safety.stop(error.reason)
                 return None
             telemetry.decision(decision, shadow=self._shadow or orders.goal_home)
             if orders.goal_home:

@@ -49,6 +49,7 @@ _TEXTS = {
     'bundle_keys': 'public keys, one of which must have signed it; empty: whoever made it',
     'limits_file': 'safety limits; empty: the shipped ones',
     'kinematics_params_file': 'calibration of this arm; empty: nominal kinematics',
+    'black_box_folder': 'where the last 10 s are kept after a stop; empty: nowhere',
     'backend': "'ur', or 'loopback' for an arm inside the control loop",
 }
 

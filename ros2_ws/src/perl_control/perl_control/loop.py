@@ -12,17 +12,18 @@ import sys
 import threading
 import time
 from types import FrameType
+from typing import NamedTuple
 
 import numpy as np
 from perl_core.bundle.runtime import Policy
 from perl_core.contract import Contract
 from perl_core.errors import PerlError
-from perl_core.kinematics import Kinematics
 from perl_safety.filter import SafetyFilter
 from perl_safety.heartbeat import HeartbeatReader, heartbeat_path
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 
-from calibration.loader import load_calibration
+from calibration.loader import load_calibration, nominal_calibration
+from perl_control.black_box_config import BlackBoxProcess, describe
 from perl_control.control_loop import ControlLoop, Parts
 from perl_control.lock import AddressLock
 from perl_control.loop_config import LoopConfig
@@ -74,31 +75,44 @@ def make_link(config: LoopConfig, contract: Contract) -> RobotLink:
     return UrRobot(config.robot_ip, contract)
 
 
-def prepare(config: LoopConfig) -> tuple[Parts, str]:
-    """Read and validate everything, take the lock, connect.
+class Prepared(NamedTuple):
+    """Everything that the process needs to run."""
 
-    Returns:
-        The parts of the loop, and the hash of the policy's manifest.
+    parts: Parts
+    """Of the loop, connected."""
+    bundle_sha256: str
+    """Of the policy's manifest."""
+    black_box: BlackBoxProcess | None
+    """None: none is wanted."""
+
+
+def prepare(config: LoopConfig) -> Prepared:
+    """Read and validate everything, connect.
 
     Raises:
         PerlError: one sentence on what was expected and what came.
     """
     contract = Contract()
-    limits = load_limits(config.limits_file or DEFAULT_LIMITS_FILE)
+    limits_file = Path(config.limits_file or DEFAULT_LIMITS_FILE)
+    limits = load_limits(limits_file)
     calibrated = config.kinematics_params_file
-    kinematics = load_calibration(calibrated).kinematics if calibrated else Kinematics()
+    calibration = load_calibration(calibrated) if calibrated else nominal_calibration()
     policy = Policy.load(Path(config.bundle), contract, config.bundle_keys)
     mailbox = Mailbox.create(mailbox_path(config.robot_ip))
     ring = TelemetryRing.create(telemetry_path(config.robot_ip))
     monitor = HeartbeatReader(heartbeat_path(config.robot_ip)) if config.require_monitor else None
     link = make_link(config, contract)
+    black_box = BlackBoxProcess(
+        describe(config, contract, policy.sha256, limits_file, calibration)
+    ) if config.black_box_folder else None
     # Before connecting: ur_rtde's threads inherit it, and the watchdog does not wait for it.
     wish = RealTime(config.priority, config.cpu if config.cpu >= 0 else None)
     for sentence in become_real_time(wish):
         sys.stderr.write(f'control loop: {sentence}\n')
     report('connecting')
     link.connect()
-    return Parts(
+    kinematics = calibration.kinematics
+    parts = Parts(
         link=link,
         safety=SafetyFilter(limits, kinematics, contract.control_period_s),
         runner=PolicyRunner(policy, kinematics, contract),
@@ -106,12 +120,13 @@ def prepare(config: LoopConfig) -> tuple[Parts, str]:
         mailbox=mailbox,
         telemetry=TelemetryWriter(ring),
         pacer=Pacer(contract.control_period_s),
-    ), policy.sha256
+    )
+    return Prepared(parts, policy.sha256, black_box)
 
 
 def run(config: LoopConfig) -> None:
     """Run the loop until it is asked to end."""
-    parts, bundle_sha256 = prepare(config)
+    parts, bundle_sha256, black_box = prepare(config)
     loop = ControlLoop(parts, time.monotonic_ns(), shadow=config.shadow)
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -123,6 +138,8 @@ def run(config: LoopConfig) -> None:
     parts.link.guard()
     report('ready', bundle_sha256=bundle_sha256)
     loop.run()
+    if black_box is not None:
+        black_box.end()
     threading.Timer(CLOSE_DEADLINE_S, os._exit, (0,)).start()
     # The lock is still held, so these are ours; the node keeps what it has mapped.
     for path in (mailbox_path(config.robot_ip), telemetry_path(config.robot_ip)):

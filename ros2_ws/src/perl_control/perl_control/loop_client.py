@@ -99,7 +99,7 @@ class LoopClient:
     def death(self) -> str:
         """Why the loop counts as dead, or an empty string."""
         if self._process.returncode is not None:
-            return f'the control loop ended with status {self._process.returncode}'
+            return self._process.last_words
         silent_s = time.monotonic() - self._heard_s
         if silent_s > self._silence_s:
             return f'the control loop has been silent for {silent_s:.1f} s'

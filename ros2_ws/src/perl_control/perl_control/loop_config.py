@@ -33,6 +33,8 @@ class LoopConfig:
     """Let the policy run and be recorded, but send the arm nothing at all."""
     cpu: int = -1
     """Run on this processor only; -1: any."""
+    black_box_folder: str = ''
+    """Where the last seconds are kept after a stop; empty: nowhere."""
     parent_pid: int = 0
     """End when this parent ends; 0: nobody's child."""
 

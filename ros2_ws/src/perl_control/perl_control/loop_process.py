@@ -39,6 +39,7 @@ class LoopProcess:
             orders.close()
         os.set_blocking(events.fileno(), False)
         self._stdout, self._received = events, b''
+        self._said = ''
 
     @property
     def pid(self) -> int:
@@ -49,6 +50,14 @@ class LoopProcess:
     def returncode(self) -> int | None:
         """Exit status, or None while it runs."""
         return self._process.poll()
+
+    @property
+    def last_words(self) -> str:
+        """Return how a loop that has ended said why, or its status."""
+        for event in self._events():
+            if event['event'] == 'error':
+                self._said = event['message']
+        return self._said or f'the control loop ended with status {self.returncode}'
 
     def wait_ready(self, timeout_s: float, meanwhile: Callable[[], None]) -> str:
         """Wait until the arm is connected.
@@ -106,4 +115,5 @@ class LoopProcess:
             return []
         self._received += self._stdout.read() or b''
         *lines, self._received = self._received.split(b'\n')
-        return [json.loads(line) for line in lines]
+        # ur_rtde's library writes to stdout, too.
+        return [json.loads(line) for line in lines if line.startswith(b'{')]

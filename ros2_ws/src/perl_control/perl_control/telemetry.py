@@ -59,8 +59,8 @@ RECORD = np.dtype([
 """One control tick. Times are of time.monotonic_ns(); poses are of tool0 in ``base``. ``note`` is
 the loop's own sentence (a refused reset, for example); ``reasons`` are joined by '; '."""
 
-CAPACITY = 2048
-"""Records: 4.1 s at 500 Hz, longer than the pauses seen in a node on a busy machine."""
+CAPACITY = 6144
+"""Records: 12 s at 500 Hz, more than a black box keeps and than any pause of a reader."""
 _HEADER = 64
 _MARGIN = 8
 """Records next to the writer that a reader leaves alone."""

@@ -27,6 +27,11 @@ class RobotLink(Protocol):
         """
         ...
 
+    @property
+    def connected(self) -> bool:
+        """Whether the connection holds; where it does not, the process must end."""
+        ...
+
     def read_state(self, now_ns: int) -> RobotState:
         """Return the newest state; never blocks, never raises: a dead robot grows stale.
 

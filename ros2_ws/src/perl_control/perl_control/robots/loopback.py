@@ -45,6 +45,11 @@ class LoopbackRobot:
     def guard(self) -> None:
         """Nothing to guard."""
 
+    @property
+    def connected(self) -> bool:
+        """Always: there is nothing in between."""
+        return True
+
     def read_state(self, now_ns: int) -> RobotState:
         """Move on to ``now_ns`` and report."""
         elapsed_s = (now_ns - self._time_ns) * 1e-9

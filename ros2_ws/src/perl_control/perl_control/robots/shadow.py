@@ -48,6 +48,11 @@ class ShadowRobot:
     def guard(self) -> None:
         """Nothing is commanded, so no watchdog is needed."""
 
+    @property
+    def connected(self) -> bool:
+        """Always: nothing is sent, and who only looks may connect again."""
+        return True
+
     def read_state(self, now_ns: int) -> RobotState:
         """Return the newest state."""
         return self._observer.read_state(now_ns)

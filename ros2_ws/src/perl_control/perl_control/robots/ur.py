@@ -13,7 +13,8 @@ from perl_core.errors import RobotError
 from perl_core.robot_state import RUNTIME_PLAYING, RobotState
 from rtde_control import RTDEControlInterface
 
-from perl_control.robots.preflight import Dashboard, require_ready
+from perl_control.robots.connections import Connections
+from perl_control.robots.preflight import RTDE_PORT, Dashboard, require_ready
 from perl_control.robots.ur_receiver import UrReceiver
 
 WATCHDOG_HZ = 10.0
@@ -50,6 +51,7 @@ class UrRobot:
                 f'ur_rtde says: {error}. Check that no other program controls it.'
             ) from error
         self._require_connected()
+        self._connections = Connections(self._robot_ip, RTDE_PORT)
 
     def guard(self) -> None:
         """Arm the watchdog; it stops the program if no target comes for 1 / WATCHDOG_HZ."""
@@ -58,6 +60,11 @@ class UrRobot:
                 f'expected the robot at {self._robot_ip} to arm its watchdog, it refused. '
                 'Check the program on the teach pendant and start again.'
             )
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connections hold, by the word of the kernel: see connections.py."""
+        return self._connections.alive
 
     def read_state(self, now_ns: int) -> RobotState:
         """Return the newest state."""
@@ -73,12 +80,9 @@ class UrRobot:
             return False
 
     def restart(self) -> None:
-        """Reconnect what is disconnected, drop the old program, upload the script again."""
+        """Drop the old program, upload the script again."""
         require_ready(self._robot_ip)
         try:
-            self._receiver.reconnect()
-            if not self._control.isConnected():
-                self._control.reconnect()
             self._drop_program()
             if not self._is_playing():
                 self._control.reuploadScript()
