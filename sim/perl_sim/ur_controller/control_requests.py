@@ -38,10 +38,11 @@ def control_requests(schedule: FaultSchedule, robot: Robot) -> dict[str, Answer]
         return {'cleared': schedule.clear(name)}
 
     def replay(request: Mapping[str, Any], _: Reply) -> dict[str, Any]:
-        fields = Fields(request, SOURCE, ('file', 'rate'), ConfigError)
-        motion = RecordedMotion.load(Path(fields.text('file')), fields.number('rate'))
-        robot.controller.arm.replay(motion)
-        return {'began_ns': time.monotonic_ns()}
+        fields = Fields(request, SOURCE, ('file', 'rate', 'wait_s'), ConfigError)
+        rate, wait_s = fields.number('rate'), fields.number('wait_s')
+        robot.controller.arm.replay(
+            RecordedMotion.load(Path(fields.text('file')), rate, wait_s))
+        return {'begins_ns': time.monotonic_ns() + round(wait_s * 1e9)}
 
     return {'begin': begin, 'clear': clear, 'replay': replay,
             'status': lambda *_: {**_status(robot), 'faults': schedule.active}}

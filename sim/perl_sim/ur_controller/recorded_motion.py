@@ -10,6 +10,8 @@ from perl_sim.ur_controller.motions import TICK_S
 
 MAX_RATE = 10.0
 """Times as fast. Own choice: then every tenth state of a 500 Hz recording is seen."""
+MAX_WAIT_S = 60.0
+"""Own choice."""
 
 
 class MeasuredJoints(NamedTuple):
@@ -26,7 +28,7 @@ class RecordedMotion:
 
     def __init__(
         self, time_s: np.ndarray, position_rad: np.ndarray, velocity_rad_s: np.ndarray,
-        rate: float,
+        rate: float, wait_s: float = 0.0,
     ) -> None:
         """Begin at its first state.
 
@@ -35,12 +37,15 @@ class RecordedMotion:
             position_rad: measured joint angles, shape (n, 6).
             velocity_rad_s: measured joint velocities, shape (n, 6).
             rate: how many times as fast it is gone through; velocities stay as they are.
+            wait_s: before that it stays at the first position, at rest.
 
         Raises:
             ConfigError: the arrays do not fit, or the rate is out of bounds.
         """
         if not 0.0 < rate <= MAX_RATE:
             raise ConfigError(f'a recording is given back at a rate up to {MAX_RATE}; got {rate}')
+        if not 0.0 <= wait_s <= MAX_WAIT_S:
+            raise ConfigError(f'a recording waits for 0 to {MAX_WAIT_S} s; got {wait_s}')
         count = len(time_s)
         shapes = (time_s.shape, position_rad.shape, velocity_rad_s.shape)
         if count < 2 or shapes != ((count,), (count, 6), (count, 6)):
@@ -54,10 +59,10 @@ class RecordedMotion:
         self._time_s = time_s - time_s[0]
         self._position_rad, self._velocity_rad_s = position_rad, velocity_rad_s
         self._step_s = rate * TICK_S
-        self._ticks = -1
+        self._ticks = -1 - round(wait_s / TICK_S)
 
     @classmethod
-    def load(cls, file: Path, rate: float) -> 'RecordedMotion':
+    def load(cls, file: Path, rate: float, wait_s: float = 0.0) -> 'RecordedMotion':
         """Read a recording: an .npz file of time_s, position_rad and velocity_rad_s.
 
         Raises:
@@ -65,17 +70,22 @@ class RecordedMotion:
         """
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                names = ('time_s', 'position_rad', 'velocity_rad_s')
-                return cls(*(np.asarray(arrays[name], dtype=float) for name in names), rate)
+                time_s, position_rad, velocity_rad_s = (
+                    np.asarray(arrays[name], dtype=float)
+                    for name in ('time_s', 'position_rad', 'velocity_rad_s')
+                )
         except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
             raise ConfigError(
                 f'cannot read the recording {file}: {error}; expected an .npz file of time_s, '
                 'position_rad and velocity_rad_s'
             ) from error
+        return cls(time_s, position_rad, velocity_rad_s, rate, wait_s)
 
     def step(self) -> MeasuredJoints | None:
         """Return the state of the next tick, or None after the last."""
         self._ticks += 1
+        if self._ticks < 0:
+            return MeasuredJoints(self._position_rad[0], np.zeros(6))
         now_s = self._ticks * self._step_s
         if now_s > self._time_s[-1]:
             return None

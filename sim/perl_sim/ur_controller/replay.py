@@ -19,14 +19,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--address', default='127.0.0.2',
                         help='of the emulated controller (default 127.0.0.2)')
     parser.add_argument('--rate', type=float, default=1.0, help='how many times as fast')
+    parser.add_argument('--wait', type=float, default=0.0, metavar='S',
+                        help='stay at the first position for so long (default 0)')
     options = parser.parse_args(arguments)
-    request = {'do': 'replay', 'file': str(options.file.absolute()), 'rate': options.rate}
+    request = {'do': 'replay', 'file': str(options.file.absolute()), 'rate': options.rate,
+               'wait_s': options.wait}
     try:
         reply = ask(options.address, request)
     except (PerlError, ConnectionError) as error:
         sys.stderr.write(f'replay: {error}\n')
         return 1
-    sys.stdout.write(f'began {reply["began_ns"]}\n')
+    sys.stdout.write(f'begins {reply["begins_ns"]}\n')
     return 0
 
 

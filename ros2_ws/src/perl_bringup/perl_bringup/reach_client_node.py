@@ -1,6 +1,7 @@
 """Node ``perl_reach_client``: sends poses to the action ``Reach``, one by one."""
 
 from collections.abc import Callable
+import time
 from typing import Any, NamedTuple, TypeAlias
 
 from perl_core.errors import RobotError
@@ -49,6 +50,21 @@ class ReachReport(NamedTuple):
     """At the end."""
     duration_s: float
     """Until the tolerance was first kept, or until the end."""
+
+
+class GoalLimits(NamedTuple):
+    """When a goal is reached, or given up, as in Reach.action."""
+
+    home: bool
+    """Go home in joint space."""
+    position_tolerance_m: float
+    """0: the action's default, here and below."""
+    rotation_tolerance_rad: float
+    """Angle that counts as reached."""
+    settle_s: float
+    """How long both must be kept."""
+    timeout_s: float
+    """How long the arm tries."""
 
 
 class ReachClient:
@@ -114,6 +130,35 @@ class ReachClient:
     def go_home(self, on_feedback: Callable[[Feedback], None]) -> ReachReport | None:
         """Send the arm home in joint space and return what became of it, as ``reach`` does."""
         return self._pursue(Reach.Goal(home=True, timeout_s=HOME_TIMEOUT_S), on_feedback)
+
+    def send(self, goal: ReachGoal, limits: GoalLimits) -> Callable[[], bool]:
+        """Send a goal and do not wait; a newer one takes over.
+
+        Args:
+            goal: where to; of no account for the way home.
+            limits: when it is reached, or given up.
+
+        Returns:
+            What tells whether it has ended.
+        """
+        message = _message(goal)
+        for name, value in limits._asdict().items():
+            setattr(message, name, value)
+        ends: list[Future] = []
+
+        def accepted(sent: Future) -> None:
+            sent.result().get_result_async().add_done_callback(ends.append)
+
+        self._client.send_goal_async(message).add_done_callback(accepted)
+        return lambda: bool(ends)
+
+    def spin_until(self, monotonic_s: float, done: Callable[[], bool] = lambda: False) -> bool:
+        """Spin until a time of time.monotonic(), or done; return False if the stack ended."""
+        while (left_s := monotonic_s - time.monotonic()) > 0.0 and not done():
+            if self._ended():
+                return False
+            rclpy.spin_once(self._node, timeout_sec=min(left_s, _SPIN_S))
+        return not self._ended()
 
     def _pursue(
         self, goal: Reach.Goal, on_feedback: Callable[[Feedback], None]

@@ -194,7 +194,7 @@ def _episode(goal_id: str, goal: _Pending) -> Episode:
     acting = [state for state in states if not state.shadow]
     return Episode(
         goal_id=goal_id,
-        to_home=event is not None and _is_home(event.goal),
+        to_home=event is not None and is_home(event.goal),
         target=_target(event.goal) if event is not None else (),
         started_ns=stamp_ns(goal.start) if goal.start else None,
         ended_ns=stamp_ns(end) if end else None,
@@ -233,7 +233,7 @@ def _rows(values: list[np.ndarray], size: int) -> np.ndarray:
     return np.array(values, dtype=np.float32).reshape(-1, size)
 
 
-def _is_home(pose: Any) -> bool:
+def is_home(pose: Any) -> bool:
     """Return whether a geometry_msgs/Pose in ``base`` is that of the home position."""
     position_m = np.array((pose.position.x, pose.position.y, pose.position.z))
     turn = pose.orientation

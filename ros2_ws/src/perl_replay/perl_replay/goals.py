@@ -23,6 +23,8 @@ _SLACK_NS = 100_000_000
 """Start and policy states are stamped in different processes; half of the usual settling time."""
 _TOLD_AFTER_S = 0.15
 """States of the safety layers are published ten times a second."""
+UNFINISHED = 'UNFINISHED'
+"""Outcome of a goal that the bag does not see the end of."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,7 +147,7 @@ def judge_goal(episode: Episode, start_ns: int = 0) -> GoalFigures:
     return GoalFigures(
         goal_id=episode.goal_id,
         to_home=episode.to_home,
-        outcome=episode.outcome.name if episode.outcome is not None else 'UNFINISHED',
+        outcome=episode.outcome.name if episode.outcome is not None else UNFINISHED,
         reached=reached,
         failure=failure,
         position_error_m=episode.final_position_error_m,
