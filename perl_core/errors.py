@@ -47,6 +47,15 @@ class BagError(PerlError):
 class PolicyError(PerlError):
     """A policy that was shown, or that said, something that cannot be followed."""
 
+    reason = 'policy_not_finite'
+    """Name of the stop that it causes."""
+
+
+class PolicyRangeError(PolicyError):
+    """A policy that said a number that none can say."""
+
+    reason = 'policy_out_of_range'
+
 
 class TabularError(PerlError):
     """A finite MDP, group action, gate or value table that is malformed or does not fit."""

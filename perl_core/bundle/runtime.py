@@ -20,7 +20,7 @@ from perl_core.bundle.manifest import (
 from perl_core.bundle.reading import BundleFiles, read_bundle
 from perl_core.contract import Contract
 from perl_core.environment_contract import AnyContract
-from perl_core.errors import BundleError, PolicyError
+from perl_core.errors import BundleError, PolicyError, PolicyRangeError
 
 BRANCH_EQUIVARIANT = 0
 BRANCH_STANDARD = 1
@@ -186,8 +186,8 @@ class Policy:
             observation: float32, shape (observation size,), as build_observation returns it.
 
         Raises:
-            PolicyError: the observation, or what the policy says about it, is not finite or not
-                of the right shape.
+            PolicyError: the observation, or what the policy says about it, is not finite, not of
+                the right shape, or out of range.
         """
         if observation.shape != (self._size,):
             raise PolicyError(
@@ -246,7 +246,7 @@ def _require_sane(gate: float, action: np.ndarray, source: str) -> None:
             f'{source}'
         )
     if not 0.0 <= gate <= 1.0 or np.abs(action).max() > MAX_ACTION:
-        raise PolicyError(
+        raise PolicyRangeError(
             f'the policy says gate {gate}, action {action.tolist()}; expected a gate from 0 to 1 '
             f'and an action within {MAX_ACTION}. {source}'
         )

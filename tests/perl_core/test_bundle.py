@@ -12,7 +12,7 @@ from perl_core.bundle.manifest import GRAPHS, TrainedCalibration, Training
 from perl_core.bundle.reading import file_record, manifest_sha256
 from perl_core.bundle.runtime import BRANCH_EQUIVARIANT, BRANCH_STANDARD, Policy
 from perl_core.contract import ACTION_SIZE, OBSERVATION_SIZE, VECTOR_SIZE, Contract, scales
-from perl_core.errors import BundleError, ContractError, PolicyError
+from perl_core.errors import BundleError, ContractError, PolicyError, PolicyRangeError
 from perl_core.kinematics import UR5E_NOMINAL
 import pytest
 import torch
@@ -430,5 +430,5 @@ def test_what_no_policy_can_say_is_refused(shipped, monkeypatch, gate, action, s
     monkeypatch.setattr(policy._gate, 'run', lambda: policy._gate.output.fill(gate))
     for branch in policy._branches:
         monkeypatch.setattr(branch, 'run', lambda branch=branch: branch.output.fill(action))
-    with pytest.raises(PolicyError, match=sentence):
+    with pytest.raises(PolicyRangeError, match=sentence):
         policy.act(some_observations(1)[0])
