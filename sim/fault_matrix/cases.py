@@ -38,7 +38,8 @@ KILL, STOP, CONTINUE = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT
 LOST_S = 2.0 * STALE_S + ROUND_S
 """The monitor waits twice as long as the filter for a new state."""
 DEAD = r'was ended by SIGKILL'
-STATE_LOST = (r'stale_state', r'monitor:', r'target_refused', r'reconnect')
+STATE_LOST = (r'stale_state',)
+CUT = (r'the connection to the robot is lost',)
 
 
 def killed(name: str, title: str, reason: str, **more: object) -> Case:
@@ -67,7 +68,7 @@ PROCESSES = (
     killed('perl_lifecycle_manager', 'lifecycle manager', rf'perl_lifecycle_manager {DEAD}',
            detect_s=0.5),
     killed('runner', 'runner', r'^$', detect_s=0.5),
-    killed('emulator', 'robot controller', r'perl_controller', new_emulator=True, detect_s=LOST_S),
+    killed('emulator', 'robot controller', CUT[0], new_emulator=True, detect_s=LOST_S),
     frozen('loop', 'control loop', come='stops', detect_s=WATCHDOG_S + ROUND_S, ends_stack=True,
            reasons=(r'the control loop has been silent',)),
     Case(name='control loop stutters', group='processes',
@@ -81,8 +82,11 @@ PROCESSES = (
     frozen('perl_recorder', 'recorder', come='goes_on'),
     frozen('perl_lifecycle_manager', 'lifecycle manager', come='goes_on'),
     frozen('runner', 'runner', come='goes_on'),
-    frozen('emulator', 'robot controller', come='stops', reasons=STATE_LOST, detect_s=LOST_S,
-           lates_arm=True),
+    Case(name='freeze robot controller', group='processes',
+         what='SIGSTOP of the emulated robot for 0.5 s', lates_arm=True,
+         inject=in_turn(
+             send_signal('emulator', STOP), wait(0.5), send_signal('emulator', CONTINUE)),
+         come='stops', reasons=STATE_LOST, detect_s=0.5 + ROUND_S),
 )
 
 STREAM = (
@@ -102,16 +106,19 @@ STREAM = (
          detect_s=LOST_S),
     Case(name='RTDE cut', group='connection', what='RTDE connections reset, new ones too',
          inject=robot('cut_connections', service='RTDE', for_s=1.0), come='stops',
-         reasons=STATE_LOST, detect_s=LOST_S),
+         reasons=CUT, detect_s=WATCHDOG_S + ROUND_S,
+         ends_stack=True),
     Case(name='RTDE cut once', group='connection', what='RTDE connections reset once',
          inject=robot('cut_connections', service='RTDE', for_s=0.0), come='stops',
-         reasons=STATE_LOST, detect_s=LOST_S),
+         reasons=CUT, detect_s=WATCHDOG_S + ROUND_S,
+         ends_stack=True),
     Case(name='RTDE half-open', group='connection', what='RTDE connections dead without an end',
-         inject=robot('half_open', service='RTDE'), come='stops', reasons=STATE_LOST,
-         detect_s=LOST_S),
+         inject=robot('half_open', service='RTDE'), come='stops', reasons=CUT,
+         detect_s=LOST_S, ends_stack=True),
     Case(name='everything cut', group='connection', what='all connections reset, new ones too',
          inject=robot('cut_connections', service='all', for_s=1.0), come='stops',
-         reasons=STATE_LOST, detect_s=LOST_S),
+         reasons=CUT, detect_s=WATCHDOG_S + ROUND_S,
+         ends_stack=True),
     Case(name='dashboard dead', group='connection', what='the dashboard resets connections',
          inject=robot('cut_connections', service='dashboard', for_s=60.0), come='goes_on'),
     Case(name='dashboard mute', group='connection', what='the dashboard does not answer',
@@ -151,14 +158,14 @@ ROBOT = (
          inject=robot('robot_mode', mode='idle'), come='stops',
          reasons=(r'robot_mode', r'target_refused', r'runtime_state'), detect_s=ROUND_S),
     Case(name='power loss', group='robot', what='the supply fails for 3 s',
-         inject=robot('power_loss', for_s=3.0), come='stops', reasons=STATE_LOST,
-         detect_s=LOST_S),
+         inject=robot('power_loss', for_s=3.0), come='stops', reasons=CUT,
+         detect_s=LOST_S, ends_stack=True),
     Case(name='reduced mode', group='robot', what='reduced mode', inject=robot('reduced_mode'),
          come='either', reasons=(r'protective', r'deviation', r'target_refused')),
     Case(name='speed slider to 0', group='robot', what='the speed slider goes to 0',
          inject=slide_speed(0.0), come='either', reasons=(r'speed_scaling', r'deviation')),
-    Case(name='hard push', group='robot', what='a contact of 300 N at the flange for 0.5 s',
-         inject=robot('contact', force_n=[0.0, 0.0, 300.0], for_s=0.5), come='stops',
+    Case(name='hard push', group='robot', what='a contact of 870 N at the flange for 0.5 s',
+         inject=robot('contact', force_n=[500.0, 500.0, 500.0], for_s=0.5), come='stops',
          reasons=(r'protective', r'deviation', r'joint_speed', r'monitor:'), detect_s=0.5),
     Case(name='soft push', group='robot', what='a contact of 20 N at the flange for 0.5 s',
          inject=robot('contact', force_n=[20.0, 0.0, 0.0], for_s=0.5), come='goes_on'),
@@ -169,8 +176,8 @@ ROBOT = (
     Case(name='over-speed', group='robot', what='a joint reports 3 rad/s too much',
          inject=robot('sensor_bias', of='actual_qd', by=[0, 3.0, 0, 0, 0, 0]), come='stops',
          reasons=(r'(monitor:)?joint_speed:shoulder_lift_joint',)),
-    Case(name='tool over-speed', group='robot', what='two joints report 1.5 rad/s too much',
-         inject=robot('sensor_bias', of='actual_qd', by=[1.5, 1.5, 0, 0, 0, 0]), come='stops',
+    Case(name='tool over-speed', group='robot', what='two joints report 2.5 rad/s too much',
+         inject=robot('sensor_bias', of='actual_qd', by=[2.5, 2.5, 0, 0, 0, 0]), come='stops',
          reasons=(r'(monitor:)?(tool_speed|joint_speed)',)),
     Case(name='outside the workspace', group='robot', what='joint angles read out of the sphere',
          inject=robot('sensor_bias', of='actual_q', by=[2.5, 0, 0, 0, 0, 0]), come='stops',

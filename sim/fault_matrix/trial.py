@@ -31,6 +31,10 @@ START_S = 60.0
 """From starting the stack to the armed controller, on a busy machine."""
 BEGIN_S = 5.0
 """From sending a goal to the beginning of the motion."""
+NAMED_S = 1.0
+"""For a reason to arrive after the fault was taken back."""
+EARLY_NS = 20_000_000
+"""Stamps of others may be so much earlier than the fault: two clocks are compared."""
 ANSWERED_S = 3.0
 """A goal that began nothing by then was lost on the way."""
 CHANCE_S = (0.0, 0.7)
@@ -201,6 +205,8 @@ class Trials:
         else:
             self._judge_going_on(case, ended, fault_ns, result)
         self._undo(undo, result)
+        if case.come == 'stops':
+            self._judge_reason_of_stop(case, fault_ns, result)
         self._judge_limits(begin_ns, result)
         self._bring_back(case, everyone, result)
 
@@ -224,26 +230,35 @@ class Trials:
         self._judge_reason(case, result)
 
     def _judge_stop(self, case: Case, fault_ns: int, result: Result) -> None:
-        """Measure the stop and compare it with the bars."""
-        trace = self._stage.trace
-        rested_ns = _await_rest(trace.since, fault_ns)
-        if case.ends_stack:
-            self._await_end(result)
-        said = self._driver.said_since(fault_ns - 20_000_000)
-        self._note_reasons(case, said, result)
-        if said:
-            result.detected_s = max(0.0, (said[0].time_ns - fault_ns) * 1e-9)
+        """Measure when the arm stands."""
+        rested_ns = _await_rest(self._stage.trace.since, fault_ns)
         if rested_ns is None:
             result.fail(f'the arm did not stand still within {WATCH_S:g} s')
+        else:
+            result.stopped_s = (rested_ns - fault_ns) * 1e-9
+        if case.ends_stack and not self._stage.await_end_of_stack():
+            result.fail('the stack did not end')
+
+    def _judge_reason_of_stop(self, case: Case, fault_ns: int, result: Result) -> None:
+        """Compare the stop with the bars; a frozen node names its reason when it goes on."""
+        def said() -> list[Said]:
+            return self._driver.said_since(fault_ns - EARLY_NS)
+
+        if not case.ends_stack:
+            wait_until(said, NAMED_S)
+        named = said()
+        self._note_reasons(case, named, result)
+        if named:
+            result.detected_s = max(0.0, (named[0].time_ns - fault_ns) * 1e-9)
+        self._judge_reason(case, result)
+        if result.stopped_s is None:
             return
-        result.stopped_s = (rested_ns - fault_ns) * 1e-9
         detected_s = case.detect_s if result.detected_s is None else (
             min(result.detected_s, case.detect_s))
-        ramp_s = fastest_rad_s(trace.since(fault_ns)) / case.deceleration_rad_s2
-        result.bar_s = detected_s + ramp_s + SLACK_S
+        moving = self._stage.trace.since(fault_ns)
+        result.bar_s = detected_s + fastest_rad_s(moving) / case.deceleration_rad_s2 + SLACK_S
         if result.stopped_s > result.bar_s:
             result.fail(f'stood after {result.stopped_s:.3f} s, at most {result.bar_s:.3f} s')
-        self._judge_reason(case, result)
 
     def _judge_going_on(
         self, case: Case, ended: Future, fault_ns: int, result: Result
@@ -279,10 +294,6 @@ class Trials:
         words = self._stage.words_of_stack
         mine = [line for line in words if line.startswith('perl_bringup: ')]
         return mine[-1].removeprefix('perl_bringup: ') if mine else ''
-
-    def _await_end(self, result: Result) -> None:
-        if not self._stage.await_end_of_stack():
-            result.fail('the stack did not end')
 
     def _undo(self, undo: Callable[[], None] | None, result: Result) -> None:
         """Take the fault back; an arm that stopped must not move by that."""
