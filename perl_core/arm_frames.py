@@ -8,9 +8,9 @@ that go with the new tool pose are not known, and stay.
 import math
 
 from perl_core.contract import Contract, slice_bounds
-from perl_core.layers import PlainTrunk, TrunkOutput, TrunkShape
+from perl_core.layers import PlainTrunk, Trunk, TrunkOutput, TrunkShape
 from perl_core.replay import Batch
-from perl_core.symmetry import group_named
+from perl_core.symmetry import Representation, group_named
 import torch
 from torch import nn
 
@@ -123,6 +123,50 @@ class CanonicalTrunk(nn.Module):
         action = turn_rows(inputs[:, self._seen :], back.mT)
         vectors, scalars = self.trunk(torch.cat((observation, action), dim=1))
         return TrunkOutput(vectors @ back.mT, scalars)
+
+
+class FromBaseAxis(nn.Module):
+    """A network that is told positions from the base axis, about which SO(2) turns the arm.
+
+    What is observed is told from the workspace centre, which a turn about the base moves.
+    """
+
+    def __init__(self, trunk: Trunk, contract: Contract, size: int) -> None:
+        """Wrap a network.
+
+        Args:
+            trunk: of any kind; vectors come first among its inputs.
+            contract: gives the centre.
+            size: entries of its inputs.
+        """
+        super().__init__()
+        self.trunk = trunk
+        centre = ArmFrames(contract).centre
+        beyond = centre.new_zeros(1, size - centre.shape[1])
+        self.register_buffer('origin', torch.cat((centre, beyond), dim=1), persistent=False)
+
+    def forward(self, inputs: torch.Tensor) -> TrunkOutput:
+        """Return what the network says."""
+        return self.trunk(inputs + self.origin)
+
+
+class AboutBaseAxis(Representation):
+    """How what is seen turns about the base axis: linear once it is told from there."""
+
+    def __init__(self, linear: Representation, contract: Contract) -> None:
+        """Take the representation of the vectors themselves.
+
+        Args:
+            linear: of what is seen.
+            contract: gives the centre that positions are told from.
+        """
+        super().__init__(linear.group, linear.terms)
+        self._centre = ArmFrames(contract).centre[0]
+
+    def transform(self, element: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Return rows of what is seen, shape (..., size), turned by one element."""
+        centre = self._centre.to(values)
+        return super().transform(element, values + centre) - centre
 
 
 def about_z(cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:

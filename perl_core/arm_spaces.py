@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from perl_core.arm_frames import ArmFrames, CanonicalTrunk
+from perl_core.arm_frames import AboutBaseAxis, ArmFrames, CanonicalTrunk, FromBaseAxis
 from perl_core.blocks import Blocks
 from perl_core.contract import Contract, Slice, scales
 from perl_core.errors import ConfigError
@@ -39,6 +39,8 @@ class ArmSpaces:
         self.seen_size = contract.seen_size
         self.action, self.change = _threes(self.action_size), _threes(self.seen_size)
         self.seen, self.said = Representation.of(self._seen), Representation.of(contract.action)
+        if self.group.name == 'SO2':
+            self.seen = AboutBaseAxis(self.seen, contract)
         self.scale = torch.from_numpy(scales(contract.observation))
         self.inverse_scale = 1.0 / torch.from_numpy(scales(self._seen))
         self._frames = ArmFrames(contract)
@@ -48,10 +50,11 @@ class ArmSpaces:
         shape = self._shaped(head, shape)
         if kind == 'canonical':
             return CanonicalTrunk(self.contract, inputs == 'pair', shape)
-        if kind == 'equivariant':
-            return EquivariantTrunk(self._parts(self._seen, inputs), self.group, shape)
-        parts = self._parts(self.contract.observation, inputs)
-        return _TRUNKS[kind](parts, self.group, shape)
+        seen = self._seen if kind == 'equivariant' else self.contract.observation
+        parts = self._parts(seen, inputs)
+        build = EquivariantTrunk if kind == 'equivariant' else _TRUNKS[kind]
+        trunk = build(parts, self.group, shape)
+        return trunk if kind == 'plain' else self._placed(trunk, parts)
 
     def shared(
         self, kind: StandardTrunk, inputs: Inputs, head: Head, shape: TrunkShape
@@ -63,7 +66,8 @@ class ArmSpaces:
             )
         parts = self._parts(self.contract.observation, inputs)
         trunk = SharedTrunk(parts, self.group, self._shaped(head, shape), _TRUNKS[kind])
-        return trunk.equivariant, trunk
+        seen = self._parts(self._seen, inputs)
+        return self._placed(trunk.equivariant, seen), self._placed(trunk, parts)
 
     def turned(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return a batch turned by elements of the group; see ``ArmFrames``."""
@@ -71,6 +75,12 @@ class ArmSpaces:
 
     def _parts(self, observation: tuple[Slice, ...], inputs: Inputs) -> tuple[Slice, ...]:
         return (*observation, *self.contract.action) if inputs == 'pair' else observation
+
+    def _placed(self, trunk: Trunk, parts: tuple[Slice, ...]) -> Trunk:
+        """Return a network whose geometry has its origin on what the group leaves in place."""
+        if self.group.name != 'SO2':
+            return trunk
+        return FromBaseAxis(trunk, self.contract, sum(part.size for part in parts))
 
     def _shaped(self, head: Head, shape: TrunkShape) -> TrunkShape:
         vectors = {'action': self.action.count, 'change': self.change.count, 'values': 0}

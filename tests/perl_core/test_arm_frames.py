@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 from perl_core.arm_frames import ArmFrames, CanonicalTrunk, about_z, turn_rows
+from perl_core.arm_spaces import ArmSpaces
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics, Pose
 from perl_core.layers import TrunkShape
@@ -62,6 +63,20 @@ def test_a_canonical_network_turns_with_the_arm(seed, pan):
     action = torch.randn(1, 6).double()
     before = trunk(torch.cat((rows(arm(seed)), action), dim=1))
     after = trunk(torch.cat((rows(arm(seed, pan)), turn_rows(action, turn)), dim=1))
+    assert torch.allclose(after.scalars, before.scalars, atol=1e-4)
+    assert torch.allclose(after.vectors, before.vectors @ turn[0].T, atol=1e-4)
+
+
+@given(st.integers(0, 1000), st.floats(-3.0, 3.0))
+def test_the_strict_network_of_so2_turns_with_the_arm_about_its_base(seed, pan):
+    torch.manual_seed(seed)
+    spaces = ArmSpaces(CONTRACTS['SO2'])
+    trunk = spaces.trunk('equivariant', 'pair', 'action', TrunkShape(scalars=1, width=8)).double()
+    turn = about_z(*(torch.tensor([f(pan)], dtype=torch.float64) for f in (math.cos, math.sin)))
+    action, size = torch.randn(1, 6).double(), spaces.seen_size
+    before = trunk(torch.cat((rows(arm(seed))[:, :size], action), dim=1))
+    turned = turn_rows(action, turn)
+    after = trunk(torch.cat((rows(arm(seed, pan))[:, :size], turned), dim=1))
     assert torch.allclose(after.scalars, before.scalars, atol=1e-4)
     assert torch.allclose(after.vectors, before.vectors @ turn[0].T, atol=1e-4)
 

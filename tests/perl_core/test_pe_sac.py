@@ -39,15 +39,23 @@ def errors_of(agent, dtype):
     """Return the largest equivariance errors of actor, critic and predictor."""
     group, generator = group_named(agent.contract.group), torch.Generator().manual_seed(2)
     state, both = torch.randn(64, 15, dtype=dtype), torch.randn(64, 21, dtype=dtype)
+    # About the base axis, what is told from there turns linearly.
+    centre = torch.zeros(1, 21, dtype=dtype)
+    if group.name == 'SO2':
+        centre[0, :3] = torch.tensor(agent.contract.workspace_centre_base_m)
     scalars = 2 * trivial(SO3())
     prediction = 5 * vector(SO3())
     return [
         equivariance_error(function, maps, group, inputs, generator).max().item()
         for function, maps, inputs in (
-            (agent.actor.equivariant, (STATE, ACTIONS), state),
-            (lambda x: agent.critic.of_equivariant(x[:, :15], x[:, 15:]), (BOTH, scalars), both),
+            (lambda x: agent.actor.equivariant(x - centre[:, :15]), (STATE, ACTIONS), state),
             (
-                lambda x: agent.predictors.equivariant(x).vectors.flatten(1),
+                lambda x: agent.critic.of_equivariant((x - centre)[:, :15], x[:, 15:]),
+                (BOTH, scalars),
+                both,
+            ),
+            (
+                lambda x: agent.predictors.equivariant(x - centre).vectors.flatten(1),
                 (BOTH, prediction),
                 both,
             ),
