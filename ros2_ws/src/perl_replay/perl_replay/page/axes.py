@@ -24,6 +24,8 @@ class Axis:
     """What is measured, with its unit."""
     log: bool = False
     """Powers of ten are equally far apart."""
+    whole: bool = False
+    """It counts: ticks are whole numbers."""
 
     def share(self, value: float) -> float:
         """Return where a value lies, 0 at the lower end and 1 at the upper; not beyond them."""
@@ -41,6 +43,7 @@ class Axis:
             rough = (self.high - self.low) / _MOST_TICKS
             power = 10.0 ** math.floor(math.log10(rough))
             step = next(power * by for by in (1.0, 2.0, 5.0, 10.0) if power * by >= rough)
+            step = max(step, 1.0) if self.whole else step
             count = math.floor(self.high / step + 1e-9)
             ticks = [step * k for k in range(math.ceil(self.low / step - 1e-9), count + 1)]
         return [tick for tick in ticks if self.low * 0.999 <= tick <= self.high * 1.001]
@@ -148,6 +151,9 @@ class Plot:
             rows: names of the whole numbers on the y axis, from 0; None for its ticks.
         """
         frame = [*self._x_axis(), *(self._y_axis() if rows is None else self._rows(rows))]
+        if not self._parts:
+            middle = 0.5 * (self._left + self._width - _RIGHT)
+            self.note(middle, 0.5 * self._height - _TOP, 'nothing was recorded', 'middle')
         return drawing(label, self._width, self._height, *frame, *self._parts)
 
     def _x_axis(self) -> list[Markup]:

@@ -146,7 +146,7 @@ def _pair_plot(
     of: Callable[[GoalFigures], float],
 ) -> Markup:
     values = [(of(a), of(b)) for a, b in pairs]
-    x = Axis(low=0.0, high=len(values) + 1.0, label='pair')
+    x = Axis(low=0.0, high=len(values) + 1.0, label='pair', whole=True)
     plot = Plot(x, axis_of([value for pair in values for value in pair], label), height=200.0)
     for at, (a, b) in enumerate(values, start=1):
         left, right = at - 0.1, at + 0.1

@@ -27,6 +27,7 @@ from perl_replay.page.markup import Markup, joined, number, short, tag
 from perl_replay.page.signal_figures import latency_figure, prediction_figure, symmetry_figure
 from perl_replay.page.space import space_figure
 from perl_replay.page.traces import Traces
+from perl_replay.provenance import describe_software
 
 _MOST_LISTED = 100
 _PARTS = {
@@ -63,7 +64,7 @@ def evaluation_page(
         'latency': latency_figure(evaluation, goals),
         'timing': timing_figure(evaluation, traces.contract, load_limits(limits)),
         'safety': joined(timeline_figure(evaluation, goals), _events(evaluation)),
-        'provenance': _provenance(evaluation),
+        'provenance': _provenance(evaluation, limits),
     }
     shown = {part: _PARTS[part] for part, made in parts.items() if made is not None}
     return document(
@@ -165,7 +166,7 @@ def _events(evaluation: Evaluation) -> Markup:
     return joined(events, words_table(caption, headings, stops) if stops else None)
 
 
-def _provenance(evaluation: Evaluation) -> Markup:
+def _provenance(evaluation: Evaluation, limits: Path) -> Markup:
     """Return everything that the recorder noted, and with what it was evaluated."""
     rows = [
         ['bag', evaluation.bag], ['robot', evaluation.robot_ip],
@@ -174,6 +175,10 @@ def _provenance(evaluation: Evaluation) -> Markup:
     again = evaluation.policy_replay
     if again is not None:
         rows.append(['policy that was run again', again.bundle_sha256])
+    rows += [
+        ['limits that filter and monitor were run with', limits.name],
+        ['evaluated by the source tree', describe_software()['git_hash']],
+    ]
     rows += [[key_, value] for key_, value in evaluation.software.items()]
     for record, entries in evaluation.metadata.items():
         rows += [[f'{record}: {key_}', _long(value)] for key_, value in entries.items()]

@@ -29,15 +29,15 @@ _WENT = (
     Column('path [m]', lambda g: number(g.path_length_m, 3)),
     Column('jerk [m/s³]', lambda g: number(g.jerk_rms_m_s3, 1)),
     Column('smoothness', lambda g: number(g.log_dimensionless_jerk, 2)),
-    Column('equivariant [%]', lambda g: number(g.equivariant_share, 0, 100.0)),
-    Column('standard [%]', lambda g: number(g.standard_share, 0, 100.0)),
+    Column('equiv. [%]', lambda g: number(g.equivariant_share, 0, 100.0)),
+    Column('stand. [%]', lambda g: number(g.standard_share, 0, 100.0)),
     Column('gate mean', lambda g: number(g.gate_mean, 3)),
     Column('gate largest', lambda g: number(g.gate_max, 3)),
 )
 _WARNS = (
     Column('prediction error [mm]', lambda g: _of(g.prediction, 'joint_error_mean_m', 1e3)),
     Column('largest [mm]', lambda g: _of(g.prediction, 'joint_error_max_m', 1e3)),
-    Column('predictors disagree [mm]', lambda g: _of(g.prediction, 'disagreement_mean_m', 1e3)),
+    Column('predictors apart [mm]', lambda g: _of(g.prediction, 'disagreement_mean_m', 1e3)),
     Column('gate turned, error', lambda g: _of(g.symmetry, 'gate_error_mean')),
     Column('policy turned, error', lambda g: _of(g.symmetry, 'policy_error_mean')),
     Column('delay [ms]', lambda g: _of(g.latency, 'latency_s', 1e3)),
@@ -68,7 +68,8 @@ def _table(
     rows = [
         [name, _outcome(goal), *(column.text(goal) for column in columns)] for name, goal in goals
     ]
-    return table(caption, ['goal', 'outcome', *(column.heading for column in columns)], rows)
+    headings = ['goal', 'outcome', *(column.heading for column in columns)]
+    return table(caption, headings, rows, 'dense')
 
 
 def _outcome(goal: GoalFigures) -> Markup:

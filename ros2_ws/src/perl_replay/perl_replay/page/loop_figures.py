@@ -13,7 +13,8 @@ from perl_replay.goals import GoalFigures
 from perl_replay.page.axes import Axis, Plot
 from perl_replay.page.markup import Markup, figure, joined, tag
 
-_LOW_US = 1.0
+_LOW_US = 0.5
+"""Left end of the time axes; zero is drawn there."""
 _MOST_BARS = 2000
 _MOST_EVENTS = 400
 """Marks of a time line; all are counted."""

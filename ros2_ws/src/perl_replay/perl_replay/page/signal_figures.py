@@ -125,7 +125,7 @@ def _by_goal(
     """
     everything = [value for _, means, tops in series for value in (*means, *tops)]
     y = axis_of(everything, label, log=least > 0.0, floor=least)
-    x = Axis(low=0.0, high=len(goals) + 1.0, label='number of the goal')
+    x = Axis(low=0.0, high=len(goals) + 1.0, label='number of the goal', whole=True)
     plot = Plot(x, y, height=210.0)
     for turn, (kind, means, tops) in enumerate(series):
         for at, (mean, top, (name, _)) in enumerate(zip(means, tops, goals, strict=True), start=1):
