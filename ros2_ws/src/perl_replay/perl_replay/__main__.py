@@ -13,6 +13,7 @@ from perl_core.contract import Contract
 from perl_core.errors import BagError, PerlError
 from perl_safety.limits import DEFAULT_LIMITS_FILE
 
+from perl_replay.black_box import as_bag
 from perl_replay.comparison import compare_bags
 from perl_replay.evaluation import Evaluation, EvaluationOptions
 from perl_replay.export import export_transitions
@@ -67,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     evaluate.add_argument(
-        'bags', type=Path, nargs='+', metavar='BAG', help='folder of a bag, or .mcap file'
+        'bags', type=Path, nargs='+', metavar='BAG',
+        help='folder of a bag, .mcap file, or black box (.npz)',
     )
     _add_options(evaluate)
     _add_files(evaluate)
@@ -110,10 +112,6 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help='run filter and monitor with these limits (default: those that are shipped)',
     )
     command.add_argument(
-        '--thorough', action='store_true',
-        help='run the filter itself on every command, also on those it surely passes (slow)',
-    )
-    command.add_argument(
         '--partial', action='store_true', help='evaluate what can be, of a bag that is damaged'
     )
 
@@ -128,13 +126,13 @@ def _add_files(command: argparse.ArgumentParser) -> None:
 
 def _options(arguments: argparse.Namespace) -> EvaluationOptions:
     return EvaluationOptions(
-        bundle=arguments.bundle, limits=arguments.limits, thorough=arguments.thorough,
-        partial=arguments.partial,
+        bundle=arguments.bundle, limits=arguments.limits, partial=arguments.partial,
     )
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     """Evaluate and print; return the exit status."""
+    arguments.bags = [as_bag(bag) for bag in arguments.bags]
     evaluations, pages, refused = _evaluate_all(arguments)
     alone = len(arguments.bags) == 1
     many = summarise_bags(evaluations)
