@@ -1,20 +1,24 @@
 """Vectors -> what a rotation does not change, and -> a basis of what turns with it.
 
-Entries are selected by products with constant 0/1 matrices, not by indexing: the gradient is then
-another product, and on a CPU several times faster than a scatter.
+Everything is computed with the batch as the last axis: picking rows then is a copy of memory, and
+the derivative, written by hand, gathers with products by constant 0/1 matrices. torch's own
+derivative of a selection is a scatter, and on a CPU several times slower.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from perl_core.contract import Slice, scales
-from perl_core.layers.trunk import log_norms
+from perl_core.layers.trunk import LOG_NORM_FLOOR, log_norms
 from perl_core.symmetry import Group, Representation
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 _SOFT_LENGTH = 0.05
 """Directions are v / (|v| + this), smooth at zero: 17 mm of 0.35 m."""
+_SMALLEST_SQUARE = 1e-12
+"""Added to a squared length, so that the length has a derivative at zero."""
 
 
 class Geometry(NamedTuple):
@@ -34,7 +38,7 @@ class Invariants(nn.Module):
     """The geometry of the vectors among the inputs."""
 
     def __init__(self, inputs: Sequence[Slice], group: Group) -> None:
-        """Build the constant matrices.
+        """Build the constants.
 
         Args:
             inputs: parts of kind 'vector', in the order in which they come.
@@ -44,28 +48,26 @@ class Invariants(nn.Module):
         Representation.of(inputs)
         self._fixed = len(group.fixed_vectors)
         count = sum(part.size for part in inputs) // 3 + self._fixed
-        pairs = torch.combinations(torch.arange(count), 2).tolist()
-        triples = torch.combinations(torch.arange(count), 3).tolist()
-        dots = torch.combinations(torch.arange(count), 2, with_replacement=True).tolist()
-        pair_index = {tuple(pair): index for index, pair in enumerate(pairs)}
-        first, second = [i for i, _ in pairs], [j for _, j in pairs]
-        self.count, self.pairs = count, len(pairs)
+        pairs = torch.combinations(torch.arange(count), 2)
+        triples = torch.combinations(torch.arange(count), 3)
+        dots = torch.combinations(torch.arange(count), 2, with_replacement=True)
+        # triple product of i < j < k: (v_i x v_j) . v_k
+        place = torch.zeros(count, count, dtype=torch.long)
+        place[pairs[:, 0], pairs[:, 1]] = torch.arange(len(pairs))
+        crosses = place[triples[:, 0], triples[:, 1]]
+        self.count, self.pairs, self.dots = count, len(pairs), len(dots)
         self.size = len(dots) + 2 * count + len(triples)
         self._constant('inverse_scale', 1.0 / torch.from_numpy(scales(tuple(inputs))))
         self._constant('fixed', group.fixed_vectors.reshape(1, -1).clone())
-        # (a x b)_x = a_y b_z - a_z b_y and so on: axes shifted by one and by two.
-        self._constant('cross_first', _select_twice(count, first, 1, 2))
-        self._constant('cross_second', _select_twice(count, second, 2, 1))
-        self._constant('dot_first', _select(count, [i for i, _ in dots], 0))
-        self._constant('dot_second', _select(count, [j for _, j in dots], 0))
-        self._constant('dot_sum', _sum_of_threes(len(dots)))
-        # triple product of i < j < k: (v_i x v_j) . v_k
-        self._constant('triple_cross', _select(
-            len(pairs), [pair_index[i, j] for i, j, _ in triples], 0
-        ))  # fmt: skip
-        self._constant('triple_vector', _select(count, [k for *_, k in triples], 0))
-        self._constant('triple_sum', _sum_of_threes(len(triples)))
-        self._constant('length_sum', _sum_of_threes(count))
+        for name, picked, among in (
+            ('dot_first', dots[:, 0], count), ('dot_second', dots[:, 1], count),
+            ('pair_first', pairs[:, 0], count), ('pair_second', pairs[:, 1], count),
+            ('triple_cross', crosses, len(pairs)), ('triple_vector', triples[:, 2], count),
+        ):  # fmt: skip
+            self._constant(name, picked)
+            self._constant(f'gather_{name}', nn.functional.one_hot(picked, among).mT.float())
+        self._constant('axes', torch.tensor([[1, 2, 0], [2, 0, 1]]))
+        self._constant('length_sum', torch.eye(count).repeat_interleave(3, dim=0))
 
     def _constant(self, name: str, value: torch.Tensor) -> None:
         self.register_buffer(name, value, persistent=False)
@@ -75,18 +77,45 @@ class Invariants(nn.Module):
         vectors = inputs * self.inverse_scale
         if self._fixed:
             vectors = torch.cat((vectors, self.fixed.expand(vectors.shape[0], -1)), dim=1)
-        left, right = vectors @ self.cross_first, vectors @ self.cross_second
-        one, two = (left * right).chunk(2, dim=1)
-        crosses = one - two
-        dots = ((vectors @ self.dot_first) * (vectors @ self.dot_second)) @ self.dot_sum
-        triples = (
-            (crosses @ self.triple_cross) * (vectors @ self.triple_vector)
-        ) @ self.triple_sum
-        lengths = (vectors.square() @ self.length_sum + 1e-12).sqrt()
-        invariants = torch.cat((
-            _compress(dots), _compress(lengths), log_norms(lengths), _compress(triples)
-        ), dim=1)  # fmt: skip
+        if vectors.requires_grad and torch.is_grad_enabled():
+            invariants, crosses, lengths = _Products.apply(vectors, self)
+        else:
+            invariants, crosses, lengths = self.products(self.columns(vectors))[:3]
         return Geometry(invariants, vectors, crosses, lengths)
+
+    def columns(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return shape (count, 3, batch) of shape (batch, 3 * count)."""
+        return vectors.t().contiguous().unflatten(0, (self.count, 3))
+
+    def products(
+        self, columns: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return invariants, crosses and lengths as ``Geometry`` has them, and the raw products.
+
+        Args:
+            columns: shape (count, 3, batch).
+        """
+        first, second = (
+            columns.index_select(0, at) for at in (self.pair_first, self.pair_second)
+        )
+        crosses = self.cross(first, second)
+        dots = (columns.index_select(0, self.dot_first)
+                * columns.index_select(0, self.dot_second)).sum(1)  # fmt: skip
+        triples = (crosses.index_select(0, self.triple_cross)
+                   * columns.index_select(0, self.triple_vector)).sum(1)  # fmt: skip
+        lengths = (columns.square().sum(1) + _SMALLEST_SQUARE).sqrt()
+        raw = torch.cat((dots, lengths, triples))
+        compressed, split = _compress(raw), self.dots + self.count
+        invariants = torch.cat((compressed[:split], log_norms(lengths), compressed[split:]))
+        return invariants.t().contiguous(), crosses.flatten(0, 1).t(), lengths.t(), raw
+
+    def cross(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Return cross products of shape (count, 3, batch)."""
+        by_one, by_two = self.axes
+        return (
+            first.index_select(1, by_one) * second.index_select(1, by_two)
+            - first.index_select(1, by_two) * second.index_select(1, by_one)
+        )  # fmt: skip
 
     def basis(self, geometry: Geometry) -> torch.Tensor:
         """Return vectors, their directions and their cross products, (batch, 3, basis size).
@@ -106,25 +135,72 @@ class Invariants(nn.Module):
         return 2 * self.count + self.pairs
 
 
+class _Products(torch.autograd.Function):
+    """Vectors -> invariants, crosses, lengths, and the derivative by hand."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: torch.Tensor, geometry: Invariants) -> tuple[torch.Tensor, ...]:
+        columns = geometry.columns(vectors)
+        invariants, crosses, lengths, raw = geometry.products(columns)
+        ctx.save_for_backward(columns, crosses, lengths, raw)
+        ctx.geometry = geometry
+        ctx.set_materialize_grads(False)
+        return invariants, crosses, lengths
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,
+        of_invariants: torch.Tensor | None,
+        of_crosses: torch.Tensor | None,
+        of_lengths: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, None]:
+        columns, crosses, lengths, raw = ctx.saved_tensors
+        geometry, (count, _, rows) = ctx.geometry, columns.shape
+        result, crossed = torch.zeros_like(columns), columns.new_zeros(geometry.pairs, 3, rows)
+        lengths = lengths.t()
+        scaled = torch.zeros_like(lengths) if of_lengths is None else of_lengths.t()
+        if of_crosses is not None:
+            crossed = crossed + of_crosses.t().unflatten(0, (geometry.pairs, 3))
+        if of_invariants is not None:
+            start, parts = geometry.dots, of_invariants.t()
+            logs = parts[start + count : start + 2 * count]
+            parts = torch.cat((parts[: start + count], parts[start + 2 * count :]))
+            # d sign(x) log(1 + |x|) = dx / (1 + |x|)
+            dots, of_length, triples = (parts / (1.0 + raw.abs())).tensor_split(
+                (start, start + count)
+            )
+            scaled = scaled + of_length + logs / (3.0 * (lengths + LOG_NORM_FLOOR))
+            dots = dots.unsqueeze(1)
+            result += _gather(
+                geometry.gather_dot_first, dots * columns.index_select(0, geometry.dot_second)
+            )
+            result += _gather(
+                geometry.gather_dot_second, dots * columns.index_select(0, geometry.dot_first)
+            )
+            crosses = crosses.t().unflatten(0, (geometry.pairs, 3))
+            result += _gather(
+                geometry.gather_triple_vector,
+                triples.unsqueeze(1) * crosses.index_select(0, geometry.triple_cross),
+            )
+            crossed = crossed + _gather(
+                geometry.gather_triple_cross,
+                triples.unsqueeze(1) * columns.index_select(0, geometry.triple_vector),
+            )
+        result += (scaled / lengths).unsqueeze(1) * columns
+        first, second = (
+            columns.index_select(0, at) for at in (geometry.pair_first, geometry.pair_second)
+        )
+        result += _gather(geometry.gather_pair_first, geometry.cross(second, crossed))
+        result += _gather(geometry.gather_pair_second, geometry.cross(crossed, first))
+        return result.flatten(0, 1).t(), None
+
+
+def _gather(matrix: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Return sums of (picked, 3, batch) over what was picked from the same place."""
+    return (matrix @ values.flatten(1)).unflatten(1, values.shape[1:])
+
+
 def _compress(values: torch.Tensor) -> torch.Tensor:
     """Return sign(x) log(1 + |x|): products of large vectors must not swamp the rest."""
     return values.sign() * values.abs().log1p()
-
-
-def _select(count: int, vectors: list[int], shift: int) -> torch.Tensor:
-    """Return the matrix that picks vectors, their axes rotated by ``shift``, from a flat row."""
-    matrix = torch.zeros(3 * count, 3 * len(vectors))
-    for column, vector in enumerate(vectors):
-        for axis in range(3):
-            matrix[3 * vector + (axis + shift) % 3, 3 * column + axis] = 1.0
-    return matrix
-
-
-def _select_twice(count: int, vectors: list[int], first: int, second: int) -> torch.Tensor:
-    """Return two such matrices side by side, with two shifts."""
-    return torch.cat((_select(count, vectors, first), _select(count, vectors, second)), dim=1)
-
-
-def _sum_of_threes(count: int) -> torch.Tensor:
-    """Return the matrix that sums each three neighbouring entries, (3 * count, count)."""
-    return torch.eye(count).repeat_interleave(3, dim=0)
