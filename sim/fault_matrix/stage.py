@@ -48,6 +48,7 @@ class Stage:
         folder.mkdir(parents=True, exist_ok=True)
         self.bag = folder / 'bag'
         self._stacks = 0
+        self._pids: dict[str, int] = {}
         self._emulator: subprocess.Popen | None = None
         self._stack: subprocess.Popen | None = None
         self._log = folder / 'stack.log'
@@ -118,22 +119,28 @@ class Stage:
             _end(self._emulator)
         self._emulator = None
 
+    def learn_pids(self) -> None:
+        """Find all processes now, because that takes longer than a fault should wait."""
+        commands = {pid: command(pid).split() for pid in self.everyone()}
+        self._pids = {
+            word.removeprefix('__node:='): pid for pid, words in commands.items()
+            for word in words if word.startswith('__node:=')
+        }
+        loops = [pid for pid, words in commands.items() if 'perl_control.loop' in words]
+        owners = {'emulator': self._emulator, 'runner': self._stack}
+        self._pids |= {name: owner.pid for name, owner in owners.items() if owner is not None}
+        if loops:
+            self._pids['loop'] = loops[0]
+
     def pid_of(self, name: str) -> int:
-        """Return the process id of a node, 'loop', 'runner' or 'emulator'.
+        """Return the process id of a node, 'loop', 'runner' or 'emulator', as learnt.
 
         Raises:
             RobotError: there is no such process.
         """
-        owner = self._emulator if name == 'emulator' else self._stack
-        if owner is None:
-            raise RobotError(f'there is no process {name}: it was not started')
-        if name in ('emulator', 'runner'):
-            return owner.pid
-        wanted = 'perl_control.loop' if name == 'loop' else f'__node:={name}'
-        found = [pid for pid in descendants(owner.pid) if wanted in command(pid).split()]
-        if not found:
-            raise RobotError(f'there is no process {name} in the stack')
-        return found[0]
+        if name not in self._pids:
+            raise RobotError(f'there is no process {name}; there are {sorted(self._pids)}')
+        return self._pids[name]
 
     def everyone(self) -> list[int]:
         """Return the process ids of the stack."""

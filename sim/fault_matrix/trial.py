@@ -5,7 +5,6 @@ import dataclasses
 import random
 import re
 import time
-from typing import Any
 
 from fault_matrix.bag_check import bag_losses
 from fault_matrix.case import Case
@@ -41,6 +40,8 @@ CHANCE_S = (0.0, 0.7)
 """The fault comes so long after the beginning of the motion, at random."""
 WATCH_S = 4.0
 """How long a stop is waited for: far longer than any bar, so that a miss is seen as what it is."""
+SEEN_S = 0.1
+"""A trace whose newest tick is older says nothing about now."""
 STAND_S = 0.4
 """An arm that stood for so long stands."""
 REVIVED_S = 0.6
@@ -189,6 +190,7 @@ class Trials:
     def _pursue(self, case: Case, scene: Scene, result: Result) -> None:
         """Send a goal, let it go wrong, and judge."""
         everyone = self._stage.everyone()
+        self._stage.learn_pids()
         goal = goal_at(from_centre(scene.draw.choice(FAR_M)))
         begin_ns = time.monotonic_ns()
         ended = self._driver.send(goal if case.goal is None else case.goal(scene))
@@ -231,7 +233,7 @@ class Trials:
 
     def _judge_stop(self, case: Case, fault_ns: int, result: Result) -> None:
         """Measure when the arm stands."""
-        rested_ns = _await_rest(self._stage.trace.since, fault_ns)
+        rested_ns = _await_rest(self._stage, fault_ns)
         if rested_ns is None:
             result.fail(f'the arm did not stand still within {WATCH_S:g} s')
         else:
@@ -271,7 +273,7 @@ class Trials:
             result.fail(f'expected the motion to go on; it stopped: {result.reason}')
         elif said:
             result.detected_s = max(0.0, (said[0].time_ns - fault_ns) * 1e-9)
-            rested_ns = _await_rest(self._stage.trace.since, fault_ns)
+            rested_ns = _await_rest(self._stage, fault_ns)
             if rested_ns is None:
                 result.fail(f'the arm did not stand still within {WATCH_S:g} s')
             else:
@@ -421,14 +423,19 @@ def _judge_excess(excess: Excess, result: Result) -> None:
         result.fail(f'{excess.limit} beyond its limit by {excess.by:.4f}')
 
 
-def _await_rest(since: Callable[[int], np.ndarray], fault_ns: int) -> int | None:
+def _await_rest(stage: Stage, fault_ns: int) -> int | None:
     """Wait until the arm has stood for a while; return since when."""
-    found: dict[str, Any] = {}
+    rested_ns: int | None = None
 
     def stands() -> bool:
-        trace = since(fault_ns)
-        found['rest'] = rest_ns(trace, fault_ns)
-        newest_ns = time.monotonic_ns()
-        return found['rest'] is not None and newest_ns - found['rest'] > STAND_S * 1e9
+        nonlocal rested_ns
+        trace, now_ns = stage.trace.since(fault_ns), time.monotonic_ns()
+        rested_ns = rest_ns(trace, fault_ns)
+        if not stage.has_emulator:
+            # What does not run does not move; a real arm brakes without its controller.
+            rested_ns = fault_ns if rested_ns is None else rested_ns
+            return True
+        told = len(trace) and now_ns - trace['time_ns'][-1] < SEEN_S * 1e9
+        return bool(told) and rested_ns is not None and now_ns - rested_ns > STAND_S * 1e9
 
-    return found['rest'] if wait_until(stands, WATCH_S) else None
+    return rested_ns if wait_until(stands, WATCH_S) else None
