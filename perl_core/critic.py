@@ -12,7 +12,7 @@ from perl_core.gate import Gate
 from perl_core.gating import mix_by_gate, practise, select_by_gate
 from perl_core.layers import Adam, PathwayPrior, TrunkShape, descend
 from perl_core.replay import Batch
-from perl_core.spaces import Spaces, StandardTrunk
+from perl_core.spaces import ClosedCritic, Spaces, StandardTrunk
 import torch
 from torch import nn
 
@@ -26,6 +26,7 @@ class Critic(nn.Module):
         shape: TrunkShape,
         standard: StandardTrunk,
         share_trunk: bool = False,
+        closed: ClosedCritic = 'equivariant',
     ) -> None:
         """Build twins for each branch; the branches share nothing, unless asked to.
 
@@ -34,14 +35,16 @@ class Critic(nn.Module):
             shape: hidden layers of each trunk.
             standard: network of the standard branch.
             share_trunk: the standard branch goes on from the equivariant trunk's features.
+            closed: network of the equivariant branch; one that is not strict sees everything.
         """
         super().__init__()
         shape = dataclasses.replace(shape, scalars=1, members=2)
-        self._seen_size = spaces.seen_size
+        is_strict = closed == 'equivariant'
+        self._seen_size = spaces.seen_size if is_strict else spaces.observation_size
         if share_trunk:
             self.equivariant, self.standard = spaces.shared(standard, 'pair', 'values', shape)
         else:
-            self.equivariant = spaces.trunk('equivariant', 'pair', 'values', shape)
+            self.equivariant = spaces.trunk(closed, 'pair', 'values', shape)
             self.standard = spaces.trunk(standard, 'pair', 'values', shape)
 
     def of_equivariant(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:

@@ -20,6 +20,8 @@ everything else. 'residual': an equivariant and a free path, with priors (RPP). 
 equivariant at the start, with a learned weight for each component. 'canonical': an ordinary MLP on
 what is seen from a frame that turns with the robot."""
 TrunkKind = Literal['equivariant'] | StandardTrunk
+ClosedCritic = Literal['equivariant', 'residual', 'relaxed']
+"""Networks of the critic behind a closed gate: bound to the symmetry, or with a way around it."""
 Inputs = Literal['state', 'pair']
 """What a network takes in: the observation, or the observation and the action behind it."""
 Head = Literal['action', 'change', 'values']

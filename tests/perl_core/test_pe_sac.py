@@ -74,6 +74,33 @@ def test_parts_are_equivariant_before_and_after_learning(contract, make_batch, g
     assert max(errors_of(agent, torch.float64)) < 1e-10
 
 
+@pytest.mark.parametrize('closed', ['residual', 'relaxed'])
+def test_a_closed_critic_that_is_not_strict_sees_what_breaks_the_symmetry(
+    contract, make_batch, closed
+):
+    agent = PESAC(dataclasses.replace(SMALL, closed_critic=closed), contract, seed=0)
+    for _ in range(5):
+        info = agent.update(make_batch())
+    assert all(torch.tensor(value).isfinite() for value in info.values())
+    batch = make_batch()
+    elsewhere = batch.observation.clone()
+    elsewhere[:, 15:] += 0.5
+    values = [agent.critic.of_equivariant(seen, batch.action)
+              for seen in (batch.observation, elsewhere)]  # fmt: skip
+    assert (values[0] - values[1]).abs().min() > 0.0
+    strict = PESAC(SMALL, contract, seed=0).critic
+    assert torch.equal(strict.of_equivariant(batch.observation, batch.action),
+                       strict.of_equivariant(elsewhere, batch.action))  # fmt: skip
+
+
+@pytest.mark.parametrize('change', [
+    {'kind': 'sac'}, {'kind': 'equivariant'}, {'share_critic_trunk': True},
+])
+def test_a_closed_critic_needs_two_branches_of_their_own(change):
+    with pytest.raises(ConfigError, match='closed_critic'):
+        dataclasses.replace(SMALL, closed_critic='residual', **change)
+
+
 def test_density_is_invariant(contract):
     actor = PESAC(SMALL, contract, seed=0).actor.double()
     observation, closed = torch.randn(16, 39).double(), torch.zeros(16, dtype=torch.bool)

@@ -10,7 +10,7 @@ from perl_core.fields import require_choice
 from perl_core.layers import PathwayPrior
 from perl_core.learned_gate import GateConfig
 from perl_core.predictors import PredictorConfig
-from perl_core.spaces import StandardTrunk
+from perl_core.spaces import ClosedCritic, StandardTrunk
 
 AgentKind = Literal['sac', 'equivariant', 'rpp', 'relaxed', 'augmented', 'canonical', 'pe']
 """'sac': plain SAC. 'equivariant': strictly equivariant SAC. 'rpp': residual pathway networks
@@ -53,6 +53,10 @@ class PESACConfig:
     standard_trunk: StandardTrunk = 'relaxed'
     """Network of PE-SAC's standard branch: 'relaxed' sees the same geometry as the equivariant
     one, beside everything else; 'plain' is an ordinary MLP."""
+    closed_critic: ClosedCritic = 'equivariant'
+    """Of PE-SAC: the critic where the gate is closed. The paper's is strict: one value for a whole
+    orbit. But values are not invariant once anything is broken anywhere; 'residual' and 'relaxed'
+    can say so, as in PE-DQN (docs/gridworld.md)."""
     width: int = 128
     """Units in each hidden layer of actor and critic."""
     depth: int = 2
@@ -67,12 +71,12 @@ class PESACConfig:
     """Labels the transitions that break it."""
     gate: GateConfig = dataclasses.field(default_factory=GateConfig)
     """How the gate decides and learns."""
-    symmetry_every: int = 4
+    symmetry_every: int = 8
     """Predictors, detector and gate learn at every n-th update."""
     practice_share: float = 0.1
     """Share of all rows that the standard branch learns from though the gate is closed. Without
     it the gate would one day open on a network that never learned."""
-    practice_every: int = 1
+    practice_every: int = 4
     """It practises at every n-th update, on n times the share: n = 4 saves most of the cost of
     running both branches, and the branch takes fewer and larger steps."""
     actor_prior: PathwayPrior = dataclasses.field(
@@ -109,6 +113,7 @@ class PESACConfig:
         """Refuse values without meaning."""
         require_choice('agent.kind', self.kind, AgentKind)
         require_choice('agent.standard_trunk', self.standard_trunk, StandardTrunk)
+        require_choice('agent.closed_critic', self.closed_critic, ClosedCritic)
         for name in ('width', 'depth', 'symmetry_every', 'practice_every'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'agent.{name} must be at least 1; got {getattr(self, name)}')
@@ -123,10 +128,21 @@ class PESACConfig:
             raise ConfigError(
                 f'agent.initial_temperature must be positive; got {self.initial_temperature}'
             )
-        if self.branches != 'both' and (self.share_critic_trunk or self.share_actor_trunk):
+        self._require_fitting_branches()
+
+    def _require_fitting_branches(self) -> None:
+        is_strict = self.closed_critic == 'equivariant'
+        if self.branches != 'both' and not (
+            is_strict and not self.share_critic_trunk and not self.share_actor_trunk
+        ):
             raise ConfigError(
-                f"a trunk is shared between two branches; with agent.kind={self.kind!r} there is "
-                "one. Choose 'pe', or share none."
+                'a trunk is shared between two branches, and closed_critic is of two; with '
+                f"agent.kind={self.kind!r} there is one. Choose 'pe', or neither."
+            )
+        if self.share_critic_trunk and not is_strict:
+            raise ConfigError(
+                'a shared trunk of the critics begins strictly equivariant; got '
+                f"closed_critic={self.closed_critic!r}. Choose 'equivariant', or share none."
             )
 
     @property

@@ -26,7 +26,9 @@ def build_actor(config: PESACConfig, spaces: Spaces) -> Actor:
 def build_critic(config: PESACConfig, spaces: Spaces) -> Critic:
     """Return the twin critics with both branches."""
     shape = TrunkShape(width=config.width, depth=config.depth)
-    return Critic(spaces, shape, config.standard_kind, config.share_critic_trunk)
+    return Critic(
+        spaces, shape, config.standard_kind, config.share_critic_trunk, config.closed_critic
+    )
 
 
 def build_gate(config: PESACConfig, spaces: Spaces) -> Gate:
