@@ -12,6 +12,10 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/viewing', ['viewing/perl.foxglove.json', 'viewing/perl.rviz']),
     ],
-    entry_points={'console_scripts': ['recorder_node = perl_replay.recorder_node:main']},
+    entry_points={'console_scripts': [
+        'recorder_node = perl_replay.recorder_node:main',
+        'view_node = perl_replay.view_node:main',
+    ]},
 )
