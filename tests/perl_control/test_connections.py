@@ -1,6 +1,7 @@
 """Connections of this process, as the kernel sees them."""
 
 import contextlib
+import os
 import socket
 import struct
 
@@ -49,3 +50,10 @@ def test_a_connection_that_ends_in_any_way_is_not(lose):
         lose(ours, theirs)
         assert not connections.alive
         assert not connections.alive, 'it stays so'
+
+
+def test_a_connection_made_anew_at_the_same_descriptor_is_not_the_old_one():
+    with connected() as (port, ours, _), connected() as (_, others, _):
+        connections = Connections(ADDRESS, port)
+        os.dup2(others.fileno(), ours.fileno())
+        assert not connections.alive

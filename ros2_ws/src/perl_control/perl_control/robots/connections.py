@@ -23,18 +23,32 @@ class Connections:
             port: of the other end.
         """
         self._poll, host = select.poll(), socket.gethostbyname(peer)
-        self.count = 0
-        """How many there are."""
+        self._sockets: dict[int, int] = {}
         for name in os.listdir('/proc/self/fd'):
             if _peer(int(name)) == (host, port):
                 # Errors, hang-ups and closed descriptors are told unasked.
                 self._poll.register(int(name), select.POLLRDHUP)
-                self.count += 1
+                self._sockets[int(name)] = os.fstat(int(name)).st_ino
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._sockets)
 
     @property
     def alive(self) -> bool:
-        """Whether none of them has ended; costs about a microsecond."""
-        return not self._poll.poll(0)
+        """Whether none of them has ended, or was replaced; costs some microseconds."""
+        return not self._poll.poll(0) and all(
+            _inode(descriptor) == inode for descriptor, inode in self._sockets.items()
+        )
+
+
+def _inode(descriptor: int) -> int | None:
+    """Return what tells a socket from another one at the same descriptor."""
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return None
 
 
 def _peer(descriptor: int) -> tuple[str, int] | None:
