@@ -12,7 +12,9 @@ _WAITING = 4096
 _BINS = 100_000
 """One per microsecond, up to 0.1 s; what lies beyond is counted, and its maximum kept."""
 _EDGES = np.unique(np.round(10.0 ** np.arange(0.0, 5.01, 0.125))).astype(np.int64)
-"""Of the histogram in the figures: up to eight to a power of ten, 1 us to 0.1 s."""
+_EDGES[-1] = _BINS - 1
+"""Of the histogram in the figures: up to eight to a power of ten, 1 us to 0.1 s; the last bin
+holds what lies beyond as well, so the edge is before it."""
 
 
 class HistogramBin(NamedTuple):
@@ -114,5 +116,5 @@ class Distribution:
                 itertools.pairwise(edges), np.diff(below).tolist(), strict=True
             )
         ]
-        bins.append(HistogramBin(float(_BINS), self._max, int(self._count - below[-1])))
+        bins.append(HistogramBin(edges[-1], self._max, int(self._count - below[-1])))
         return tuple(entry for entry in bins if entry.count)

@@ -66,9 +66,10 @@ class GoalLoop:
         lateness, work = _together(self._lateness), _together(self._work)
         self._lateness, self._work = [], []
         known = bool(len(lateness))
+        p99_us = np.quantile(lateness, 0.99, method='higher') if known else math.nan
         return GoalLoopFigures(
             ticks=len(lateness),
-            lateness_p99_us=float(np.quantile(lateness, 0.99)) if known else math.nan,
+            lateness_p99_us=float(p99_us),
             lateness_max_us=float(lateness.max()) if known else math.nan,
             work_max_us=float(work.max()) if known else math.nan,
             overruns=self._overruns,
