@@ -12,12 +12,15 @@ from perl_core.learned_gate import GateConfig
 from perl_core.predictors import PredictorConfig
 from perl_core.spaces import ClosedCritic, StandardTrunk
 
-AgentKind = Literal['sac', 'equivariant', 'rpp', 'relaxed', 'augmented', 'canonical', 'pe']
-"""'sac': plain SAC. 'equivariant': strictly equivariant SAC. 'rpp': residual pathway networks
-with priors, in policy and critic. 'relaxed': approximately equivariant SAC, equivariant at the
-start. 'augmented': plain SAC that learns from batches turned by elements drawn from the group.
-'canonical': plain SAC that sees and acts from a frame that turns with the robot. 'pe': PE-SAC,
-with two branches and a gate."""
+AgentKind = Literal[
+    'sac', 'geometric', 'equivariant', 'rpp', 'relaxed', 'augmented', 'canonical', 'pe'
+]
+"""'sac': plain SAC. 'geometric': plain SAC whose networks see lengths and angles beside everything
+else, as PE-SAC's standard branch does. 'equivariant': strictly equivariant SAC. 'rpp': residual
+pathway networks with priors, in policy and critic. 'relaxed': approximately equivariant SAC,
+equivariant at the start. 'augmented': plain SAC that learns from batches turned by elements drawn
+from the group. 'canonical': plain SAC that sees and acts from a frame that turns with the robot.
+'pe': PE-SAC, with two branches and a gate."""
 Branches = Literal['both', 'equivariant', 'standard']
 """Which branches learn and act."""
 
@@ -35,6 +38,7 @@ class Recipe(NamedTuple):
 
 RECIPES: dict[AgentKind, Recipe] = {
     'sac': Recipe('standard', 'plain'),
+    'geometric': Recipe('standard', 'relaxed'),
     'equivariant': Recipe('equivariant'),
     'rpp': Recipe('standard', 'residual'),
     'relaxed': Recipe('standard', 'approximate'),
