@@ -6,21 +6,19 @@ process with one sentence and exit code 1, and with it the stack.
 """
 
 from collections.abc import Callable
-import signal
-import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetState
 from perl_core.errors import ConfigError, PerlError
+from perl_safety.process_node import StopRequests, run_process
 from rcl_interfaces.msg import Log, ParameterDescriptor
 import rclpy
 from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.signals import SignalHandlerOptions
 
 _SPIN_S = 0.05
 _LOG_DELAY_S = 0.3
@@ -44,7 +42,7 @@ class StopRequestedError(PerlError):
 class LifecycleManager(Node):
     """The clients of every led node, and what was heard of them."""
 
-    def __init__(self, stop_requests: list[int]) -> None:
+    def __init__(self, stop_requests: StopRequests) -> None:
         """Read the parameters and make the clients.
 
         Args:
@@ -203,19 +201,12 @@ def _go_on() -> None:
     """Wait on, although this process is asked to end: the nodes come first."""
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Lead the nodes until SIGTERM or SIGINT; exit 1 with one sentence if that fails."""
-    stop_requests: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: stop_requests.append(received))
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        sys.exit(_lead(stop_requests))
-    finally:
-        rclpy.try_shutdown()
+    run_process(_lead)
 
 
-def _lead(stop_requests: list[int]) -> int:
+def _lead(stop_requests: StopRequests) -> int:
     """Return the exit code."""
     manager = None
     try:

@@ -9,21 +9,19 @@ import itertools
 import operator
 import os
 from pathlib import Path
-import signal
 import sys
 import threading
 import time
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from perl_core.errors import ConfigError, PerlError
 from perl_msgs.msg import ControllerState, Mark
 from perl_msgs.srv import AddMark
 from perl_safety.limits import DEFAULT_LIMITS_FILE
-import rclpy
+from perl_safety.process_node import StopRequests, run_process
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message, serialize_message
-from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from perl_replay.bag_writer import BagSize, Split
@@ -183,19 +181,12 @@ def _answered(response: _Answer, act: Callable[[], str]) -> _Answer:
     return response
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Record until SIGTERM or SIGINT; exit 0 with a finished bag, 1 with one sentence."""
-    stop_requests: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: stop_requests.append(received))
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        sys.exit(_run(stop_requests))
-    finally:
-        rclpy.try_shutdown()
+    run_process(_run)
 
 
-def _run(stop_requests: list[int]) -> int:
+def _run(stop_requests: StopRequests) -> int:
     """Record until a stop is requested; return the exit status."""
     recorder = None
     try:

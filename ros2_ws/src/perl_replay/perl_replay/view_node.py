@@ -3,8 +3,8 @@
 Apart from the stack, so that nothing waits for a viewer: start it where somebody looks.
 """
 
-import contextlib
 import sys
+from typing import NoReturn
 
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
 import numpy as np
@@ -14,8 +14,8 @@ from perl_core.kinematics import Kinematics
 from perl_core.kinematics import Pose as PoseInBase
 from perl_core.rotation import quaternion_from_rotation
 from perl_msgs.msg import PolicyState
+from perl_safety.process_node import StopRequests, run_process
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA, Header
@@ -27,6 +27,7 @@ from perl_replay.topics import JOINT_STATES, POLICY_STATE
 ARM, TOOL, GOAL = '/perl_view/arm', '/perl_view/tool', '/perl_view/goal'
 FRAME = 'base'
 _RATE_HZ = 25.0
+_ROUND_S = 0.1
 _LINK_M = 0.06
 """How thick links are drawn. Own choice."""
 _BLUE = ColorRGBA(r=0.0, g=0.45, b=0.70, a=1.0)
@@ -99,19 +100,22 @@ def _markers(header: Header, frames: np.ndarray, policy: PolicyState | None) -> 
     return MarkerArray(markers=[arm, text])
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Draw until SIGTERM or SIGINT."""
-    rclpy.init()
+    run_process(_run)
+
+
+def _run(stop_requests: StopRequests) -> int:
+    """Draw until a stop is requested; return the exit status."""
     try:
-        with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-            rclpy.spin(View())
+        view = View()
     except PerlError as error:
         sys.stderr.write(f'perl_view: {error}\n')
         return 1
-    finally:
-        rclpy.try_shutdown()
+    while not stop_requests:
+        rclpy.spin_once(view, timeout_sec=_ROUND_S)
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
