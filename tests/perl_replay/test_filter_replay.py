@@ -1,4 +1,4 @@
-"""The filter on recorded commands, and the shortcut for those that it surely passes."""
+"""The filter on recorded commands."""
 
 from types import SimpleNamespace
 
@@ -9,46 +9,14 @@ from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
 from perl_core.robot_state import RobotState
 from perl_replay.arm_arrays import rotation_vectors, tool_arrays
-from perl_replay.filter_replay import FilterReplay, FilterRun
+from perl_replay.filter_replay import FilterReplay
 from perl_replay.monitor_replay import MonitorReplay
-from perl_replay.passing import Commands, surely_pass
-from perl_safety.filter import SafetyFilter
 from perl_safety.limits import load_limits
 from perl_safety.monitor import Monitor
-from perl_safety.severity import Severity
-import pytest
 
 LIMITS, KINEMATICS, CONTRACT = load_limits(), Kinematics(), Contract()
 HOME = np.array(CONTRACT.home_rad)
 PERIOD_S = CONTRACT.policy_period_s
-
-
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.2, 1.0]), st.floats(0.0, 0.2))
-def test_what_surely_passes_is_passed_by_the_filter(seed, spread, apart):
-    rng = np.random.default_rng(seed)
-    count = 20
-    before = HOME + spread * rng.normal(size=(count, 6))
-    last = rng.normal(size=(count, 6)) * spread
-    wish = last + 0.3 * rng.normal(size=(count, 6))
-    asked = before + wish * PERIOD_S
-    measured = before + apart * rng.normal(size=(count, 6))
-    commands = Commands(asked, measured, before, last, np.ones(count, dtype=bool))
-    for row in np.flatnonzero(surely_pass(commands, LIMITS, KINEMATICS, PERIOD_S)):
-        run = SafetyFilter(LIMITS, KINEMATICS, PERIOD_S)
-        run.seed(before[row], last[row])
-        state = RobotState(0.0, 0, measured[row], np.zeros(6), 7, 1, 1, 2, 1.0)
-        result = run.step(asked[row], state, 0)
-        assert result.severity is Severity.PASS
-        assert np.array_equal(result.position_rad, asked[row])
-
-
-def test_the_shortcut_takes_ordinary_commands_and_leaves_what_is_not_finite():
-    before = np.tile(HOME, (3, 1))
-    asked = before + 0.001
-    asked[1, 2] = np.nan
-    normal = np.array([True, True, False])
-    commands = Commands(asked, before, before, np.zeros((3, 6)), normal)
-    assert surely_pass(commands, LIMITS, KINEMATICS, PERIOD_S).tolist() == [True, False, False]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -70,8 +38,8 @@ def test_rotation_vectors_come_back(vector):
     np.testing.assert_allclose(came, vector, atol=1e-7)
 
 
-def replay(commands, *, state=3, safety_bits=1, thorough=False):
-    made = FilterReplay(FilterRun(LIMITS, thorough), KINEMATICS, CONTRACT, 0)
+def replay(commands, *, state=3, safety_bits=1):
+    made = FilterReplay(LIMITS, KINEMATICS, CONTRACT, 0)
     made.goal_id = 'ab'
     made.add_controller(SimpleNamespace(
         state=state, robot_mode=7, safety_mode=1, safety_status_bits=safety_bits, runtime_state=2
@@ -83,13 +51,12 @@ def replay(commands, *, state=3, safety_bits=1, thorough=False):
     return made.figures()
 
 
-@pytest.mark.parametrize('thorough', [False, True])
-def test_a_steady_motion_passes_and_a_fast_one_is_limited_by_name(thorough):
+def test_a_steady_motion_passes_and_a_fast_one_is_limited_by_name():
     steady = [HOME + 0.02 * period for period in range(5)]
-    figures = replay(steady, thorough=thorough)
+    figures = replay(steady)
     assert (figures.commands, figures.passed) == (3, 3)
     fast = [HOME + np.array([0, 0, 0, 0, 0, 0.1 * period]) for period in range(5)]
-    figures = replay(fast, thorough=thorough)
+    figures = replay(fast)
     assert (figures.limited, figures.stopped) == (3, 0)
     assert figures.reasons == {'velocity': 3}
     assert figures.event_count == 1
@@ -106,7 +73,7 @@ def test_nothing_is_judged_while_the_controller_may_not_move():
 
 
 def test_old_states_count_while_the_arm_may_move():
-    made = FilterReplay(FilterRun(LIMITS, False), KINEMATICS, CONTRACT, 0)
+    made = FilterReplay(LIMITS, KINEMATICS, CONTRACT, 0)
     timing = SimpleNamespace(state_age_us=np.array([1e3, 60e3, 120e3]))
     made.add_timing(timing)
     assert made.figures().stale_ticks == 0

@@ -26,7 +26,7 @@ def evaluate(case, folder):
         filter_part = filter_part.replace('joint_speed_rad_s: 2.2', 'joint_speed_rad_s: 1.0')
         limits = folder / 'limits.yaml'
         limits.write_text(f'{filter_part}monitor:{monitor_part}', encoding='utf-8')
-    options = EvaluationOptions(bundle=POLICY, limits=limits, thorough=True)
+    options = EvaluationOptions(bundle=POLICY, limits=limits)
     return evaluate_bag(BAGS / name, options).to_dict()
 
 
@@ -84,15 +84,12 @@ def test_a_changed_policy_is_named(tmp_path, monkeypatch):
 
 def test_a_changed_filter_is_named(tmp_path, monkeypatch):
     from perl_safety import filter as safety_filter
-    from perl_safety.rules.rule import Verdict
-    from perl_safety.severity import Severity
 
-    def nervous(context, _candidate):
-        fast = np.abs(context.velocity_rad_s).max() > 0.5
-        return Verdict(Severity.STOP, 'nervous') if fast else None
+    def nervous(observed):
+        measured = np.abs(observed.state.joint_position_rad - observed.position_rad)
+        return 'nervous' if measured.max() > 0.01 else None
 
-    monkeypatch.setattr(
-        safety_filter.SafetyFilter.__init__, '__defaults__', ((nervous, *safety_filter.RULES),)
-    )
+    stopping = (nervous, *safety_filter.STOPPING)
+    monkeypatch.setattr(safety_filter.SafetyFilter.__init__, '__defaults__', (stopping,))
     came = moved(evaluate('reach', tmp_path), EXPECTED['reach'])
     assert 'filter_replay.stopped' in [text.split()[0] for text in came]

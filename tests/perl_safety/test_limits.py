@@ -49,7 +49,7 @@ def names():
     limits = load_limits()
     for section, kind in (('filter', limits), ('monitor', limits.monitor)):
         for field in dataclasses.fields(kind):
-            if field.metadata:
+            if 'bounds' in field.metadata:
                 yield section, field.name
 
 
@@ -122,3 +122,32 @@ def test_the_bounds_in_the_comments_of_the_shipped_file_are_true(section, name):
     kind = load_limits() if section == 'filter' else load_limits().monitor
     bounds = {field.name: field.metadata.get('bounds') for field in dataclasses.fields(kind)}
     assert (float(lowest), float(highest)) == pytest.approx(bounds[name], abs=1e-4)
+
+
+BOX = {
+    'name': 'post', 'centre_base_m': [-0.5, 0.3, 0.2], 'half_size_m': [0.1, 0.1, 0.2],
+    'min_distance_m': 0.02,
+}
+WALL = {'name': 'wall', 'inward_base': [2.0, 0.0, 0.0], 'offset_m': -0.8}
+
+
+def test_boxes_and_planes_are_read(tmp_path, shipped):
+    shipped['filter']['obstacles'], shipped['filter']['planes'] = [BOX], [WALL]
+    limits = load(tmp_path, shipped)
+    assert limits.obstacles[0].half_size_m == (0.1, 0.1, 0.2)
+    assert limits.planes[0].inward_base == (1.0, 0.0, 0.0), 'made one long'
+
+
+@pytest.mark.parametrize(('section', 'items', 'sentence'), [
+    ('obstacles', 'none', 'must be a list'),
+    ('obstacles', [{'name': 'post'}], 'missing'),
+    ('obstacles', [BOX, BOX], 'a name of its own'),
+    ('obstacles', [{**BOX, 'half_size_m': [0.1, 0.0, 0.1]}], 'half_size_m'),
+    ('obstacles', [{**BOX, 'centre_base_m': [math.nan, 0.0, 0.1]}], 'centre_base_m'),
+    ('planes', [{**WALL, 'inward_base': [0.0, 0.0, 0.0]}], 'direction'),
+    ('planes', [{**WALL, 'colour': 'red'}], 'colour'),
+])
+def test_boxes_and_planes_that_are_none_are_refused(tmp_path, shipped, section, items, sentence):
+    shipped['filter'][section] = items
+    with pytest.raises(SafetyConfigError, match=sentence):
+        load(tmp_path, shipped)

@@ -10,7 +10,7 @@ from perl_core.errors import BagError
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 
 from perl_replay.bag import Bag
-from perl_replay.filter_replay import FilterReplayFigures, FilterRun
+from perl_replay.filter_replay import FilterReplayFigures
 from perl_replay.goals import (
     GoalFigures,
     GoalSummary,
@@ -49,9 +49,6 @@ class EvaluationOptions:
     """Run this policy; None for the one that was recorded, if it is at hand."""
     limits: Path = DEFAULT_LIMITS_FILE
     """Run the safety filter and the monitor with the limits of this file."""
-    thorough: bool = False
-    """Run the filter on every command, also on those that today's rules surely pass: ten times as
-    slow, and the way to find out whether the filter has changed."""
     partial: bool = False
     """Evaluate what can be evaluated of a bag that is damaged or not as it should be."""
 
@@ -144,7 +141,7 @@ def evaluate_bag(
     """
     options = options or EvaluationOptions()
     objections = Objections(options.partial)
-    run = FilterRun(load_limits(options.limits), options.thorough)
+    limits = load_limits(options.limits)
     bag = Bag(Path(path), readable_part=options.partial)
     if not bag.message_count:
         raise BagError(f'{path} holds no messages. {bag.damage or "Nothing was recorded."}')
@@ -154,7 +151,7 @@ def evaluate_bag(
     source = Source(
         path=bag.path, start_ns=bag.start_ns, bundle_sha256=robot.get('bundle_sha256', '')
     )
-    reading = Reading(source, run, options.bundle, objections, observe)
+    reading = Reading(source, limits, options.bundle, objections, observe)
     try:
         goals = reading.read(bag.messages(usable, _thinned(bag), _REPEATED & set(usable)))
     except BagError as error:

@@ -23,24 +23,12 @@ from perl_safety.filter import SafetyFilter
 from perl_safety.limits import SafetyLimits
 from perl_safety.severity import Severity
 
-from perl_replay.passing import Commands, surely_pass
-
 MOVING_ALLOWED = (2, 3, 4)
 """ControllerState ARMED, MOVING and STOPPING: only then what is sent is what was asked."""
 _NORMAL = (ROBOT_MODE_RUNNING, SAFETY_MODE_NORMAL, 1)
 """Robot mode, safety mode, and the safety bit 'normal' alone."""
-_BATCH = 256
 _MOST_EVENTS = 100
 """Would-be stops and limits that are listed; all are counted."""
-
-
-class FilterRun(NamedTuple):
-    """How the filter is run."""
-
-    limits: SafetyLimits
-    """Of the filter."""
-    thorough: bool
-    """On every command, also on those that today's rules surely pass."""
 
 
 class Situation(NamedTuple):
@@ -122,27 +110,25 @@ class FilterReplay:
     """Takes commands and controller states in the order of the bag."""
 
     def __init__(
-        self, run: FilterRun, kinematics: Kinematics, contract: Contract, start_ns: int
+        self, limits: SafetyLimits, kinematics: Kinematics, contract: Contract, start_ns: int
     ) -> None:
         """Start without commands.
 
         Args:
-            run: limits of the filter, and how it is run.
+            limits: of the filter.
             kinematics: of this arm.
             contract: gives rates.
             start_ns: start of the bag, Unix time.
         """
         self.goal_id = ''
         """The goal that is pursued now."""
-        limits = run.limits
-        self._limits, self._kinematics, self._thorough = limits, kinematics, run.thorough
+        self._limits = limits
         self._period_s, self._substeps = contract.policy_period_s, contract.substeps
         self._filter = SafetyFilter(limits, kinematics, self._period_s)
         self._start_ns = start_ns
         self._situation: Situation | None = None
         self._history: list[Any] = []
         self._next_tick = -1
-        self._rows: list[_Row] = []
         self._severities: collections.Counter[Severity] = collections.Counter()
         self._reasons: collections.Counter[str] = collections.Counter()
         self._limited_recorded = self._stale = self._stale_stop = 0
@@ -177,7 +163,7 @@ class FilterReplay:
         first, last = self._history
         before = last.sent_rad
         self._limited_recorded += bool(command.limited)
-        self._rows.append(_Row(
+        self._judge(_Row(
             time_s=(stamp_ns - self._start_ns) / 1e9,
             goal_id=self.goal_id,
             situation=situation,
@@ -187,12 +173,9 @@ class FilterReplay:
             before_rad=before,
             velocity_rad_s=(before - first.sent_rad) / self._period_s,
         ))
-        if len(self._rows) >= _BATCH:
-            self._judge()
 
     def figures(self) -> FilterReplayFigures:
         """Return the figures."""
-        self._judge()
         return FilterReplayFigures(
             commands=self._severities.total(),
             passed=self._severities[Severity.PASS],
@@ -206,24 +189,8 @@ class FilterReplay:
             event_count=self._event_count,
         )
 
-    def _judge(self) -> None:
-        """Judge the commands that wait."""
-        rows, self._rows = self._rows, []
-        if not rows:
-            return
-        commands = Commands(
-            *(np.array([row[at] for row in rows]) for at in (3, 4, 5, 6)),
-            normal=np.array([is_normal(row.situation) for row in rows]),
-        )
-        if self._thorough:
-            passes = np.zeros(len(rows), dtype=bool)
-        else:
-            passes = surely_pass(commands, self._limits, self._kinematics, self._period_s)
-        for row, passed in zip(rows, passes.tolist(), strict=True):
-            self._note(row, *((Severity.PASS, ()) if passed else self._step(row)))
-
-    def _step(self, row: _Row) -> tuple[Severity, tuple[str, ...]]:
-        """Run the filter itself on one command."""
+    def _judge(self, row: _Row) -> None:
+        """Run the filter on one command."""
         state = RobotState(
             row.time_s, 0, row.measured_rad, np.zeros(6), row.situation.robot_mode,
             row.situation.safety_mode, row.situation.safety_status_bits,
@@ -232,7 +199,7 @@ class FilterReplay:
         self._filter.seed(row.before_rad, row.velocity_rad_s)
         result = self._filter.step(row.asked_rad, state, 0)
         self._filter.reset()
-        return result.severity, result.reasons
+        self._note(row, result.severity, result.reasons)
 
     def _note(self, row: _Row, severity: Severity, reasons: tuple[str, ...]) -> None:
         self._severities[severity] += 1

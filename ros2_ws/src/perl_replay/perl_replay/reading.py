@@ -8,12 +8,13 @@ from typing import Any
 from perl_core.bundle.runtime import Policy
 from perl_core.contract import JOINT_NAMES, Contract
 from perl_core.kinematics import Kinematics
+from perl_safety.limits import SafetyLimits
 
 from perl_replay.bag import BagMessage
 from perl_replay.bundles import find_bundle
 from perl_replay.clock import Clock
 from perl_replay.episodes import Episode, EpisodeCollector, is_start, stamp_ns
-from perl_replay.filter_replay import FilterReplay, FilterRun
+from perl_replay.filter_replay import FilterReplay
 from perl_replay.goal_loop import GoalLoop, GoalLoopFigures
 from perl_replay.goals import GoalFigures, judge_goal
 from perl_replay.latency import Latency, LatencyFigures
@@ -62,7 +63,7 @@ class Reading:
     def __init__(
         self,
         source: Source,
-        run: FilterRun,
+        limits: SafetyLimits,
         bundle: Path | None,
         objections: Objections,
         observe: EpisodeObserver | None = None,
@@ -71,7 +72,7 @@ class Reading:
 
         Args:
             source: of the messages.
-            run: the filter that is run on the commands.
+            limits: of filter and monitor, which are run again.
             bundle: whose policy is run; None for the one that was recorded.
             objections: told of what is wrong.
             observe: is shown every episode.
@@ -83,8 +84,8 @@ class Reading:
         self.latency = Latency(contract.policy_period_s)
         self.predictions = Predictions(kinematics, contract)
         self.observations = ObservationReplay(kinematics, contract)
-        self.filter = FilterReplay(run, kinematics, contract, source.start_ns)
-        self.monitor = MonitorReplay(run.limits.monitor, kinematics, source.start_ns)
+        self.filter = FilterReplay(limits, kinematics, contract, source.start_ns)
+        self.monitor = MonitorReplay(limits.monitor, kinematics, source.start_ns)
         self.policy: PolicyReplay | None = None
         self.symmetry: SymmetryScore | None = None
         self.notes: list[str] = []

@@ -1,13 +1,17 @@
 """The safety filter: every joint target passes through it, and it can only make it stricter.
 
-One call a tick. The filter keeps the last command, turns the wish into a joint velocity, and folds
-over the rules: each may shrink the interval of velocities that are still allowed, or say STOP. A
-STOP is latched with its reason; from then on the output is a ramp to rest and then a hold, until
-``reset``. What is not limited leaves the filter bit for bit as it came.
+One call a tick. From the last command the filter always knows a stop ramp that was verified: all
+of it lies inside all limits. A target is passed, bit for bit, if the ramp that would follow it is
+verified too. If not, a small quadratic programme looks for the nearest velocity that may do; its
+answer has to pass the same verification. Whatever fails, is late or is not found, the next
+command is that of the ramp that was verified before. So from every command on the arm can stop
+inside all limits, whatever is asked for.
+
+A STOP is latched with its reason; from then on the output is the ramp and then a hold, until
+``reset``.
 """
 
 from collections.abc import Sequence
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,22 +20,22 @@ from perl_core.kinematics import Kinematics
 from perl_core.robot_state import RobotState
 
 from perl_safety.limits import SafetyLimits
-from perl_safety.rules import RULES
-from perl_safety.rules.rule import (
-    Context,
-    Interval,
-    JointLimits,
-    Rule,
-    fastest_stoppable_rad_s,
-    tighten,
-)
+from perl_safety.pursuit import Pursuit
+from perl_safety.rules import STOPPING
+from perl_safety.rules.facts import ALL_WELL, LoopFacts
+from perl_safety.rules.judged import Observed, StoppingRule
+from perl_safety.rules.stale_state import is_ageing
 from perl_safety.severity import Severity
+from perl_safety.stop_ramp import (
+    Braking,
+    MotionState,
+    StopRamp,
+    following,
+    ramp_positions,
+    stop_ramp,
+)
 
 _JOINTS = 6
-_REACH_RAD = 1.0
-"""A wish further away than this is approached as if it were this far; the speed is limited
-long before it matters, and no number overflows."""
-_ANY = Interval(np.full(_JOINTS, -math.inf), np.full(_JOINTS, math.inf))
 
 
 class FilterResult(NamedTuple):
@@ -57,7 +61,7 @@ class SafetyFilter:
         limits: SafetyLimits,
         kinematics: Kinematics,
         period_s: float,
-        rules: Sequence[Rule] = RULES,
+        stopping: Sequence[StoppingRule] = STOPPING,
     ) -> None:
         """Set the filter up; ``seed`` must follow before the first step.
 
@@ -65,22 +69,22 @@ class SafetyFilter:
             limits: what may be commanded.
             kinematics: of this arm; not shared with another thread.
             period_s: time between steps.
-            rules: in order of precedence.
+            stopping: rules that stop the arm, in order of precedence.
         """
         self.limits = limits
         self.limited_ticks = 0
         self.stops = 0
-        self._kinematics = kinematics
         self._period_s = period_s
-        self._rules = tuple(rules)
-        self._joints = JointLimits(
-            np.array(limits.joint_lower_rad),
-            np.array(limits.joint_upper_rad),
-            np.full(_JOINTS, limits.max_joint_speed_rad_s),
-            np.array(limits.workspace_centre_base_m),
+        self._stopping = tuple(stopping)
+        self._braking = Braking(
+            limits.max_joint_acceleration_rad_s2, limits.max_joint_jerk_rad_s3, period_s
         )
-        self._position_rad: np.ndarray | None = None
-        self._velocity_rad_s = np.zeros(_JOINTS)
+        self._pursuit = Pursuit(limits, kinematics, self._braking)
+        self._seeded = False
+        self._last = MotionState(np.zeros(_JOINTS), np.zeros(_JOINTS), np.zeros(_JOINTS))
+        self._ramp = stop_ramp(self._last, self._braking)
+        self._ramp_rad: np.ndarray | None = None
+        self._ramp_tick = 0
         self._latched: dict[str, None] = {}
 
     @property
@@ -107,10 +111,13 @@ class SafetyFilter:
                     f'the safety filter starts from six finite joint positions and velocities; '
                     f'got {position_rad!r} and {velocity_rad_s!r}'
                 )
-        self._position_rad, self._velocity_rad_s = position, velocity
+        self._last = MotionState(position, velocity, np.zeros(_JOINTS))
+        self._ramp, self._ramp_rad = stop_ramp(self._last, self._braking), None
+        self._pursuit.seed(position)
+        self._seeded = True
 
     def stop(self, reason: str) -> None:
-        """Latch a stop from outside the rules: a lost heartbeat, an overrun of the loop."""
+        """Latch a stop from outside the rules: a lost heartbeat, a policy that failed."""
         if not self._latched:
             self.stops += 1
         self._latched[reason] = None
@@ -120,7 +127,11 @@ class SafetyFilter:
         self._latched.clear()
 
     def step(
-        self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int
+        self,
+        asked_rad: np.ndarray | None,
+        state: RobotState,
+        now_ns: int,
+        facts: LoopFacts = ALL_WELL,
     ) -> FilterResult:
         """Return the joint target to send in this tick.
 
@@ -128,97 +139,72 @@ class SafetyFilter:
             asked_rad: wanted joint target, shape (6,); None to come to rest and stay there.
             state: newest state of the robot.
             now_ns: time.monotonic_ns().
+            facts: what only the loop knows.
 
         Raises:
             RobotError: there was no ``seed`` yet.
         """
-        context = self._context(asked_rad, state, now_ns)
-        wish, binding = _wish(context)
-        if not self._latched:
-            velocity, binding = self._fold(context, wish, binding)
-        if self._latched:
-            return self._send(context, context.braking_rad_s, Severity.STOP, self.latched)
-        if binding:
-            self.limited_ticks += 1
-            return self._send(context, velocity, Severity.LIMIT, binding)
-        return self._send(context, velocity, Severity.PASS, ())
-
-    def _context(
-        self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int
-    ) -> Context:
-        """Return what the rules look at in this tick."""
-        if self._position_rad is None:
+        if not self._seeded:
             raise RobotError('the safety filter has no position yet: call seed() before step()')
-        last = self._velocity_rad_s
-        step_rad_s = self.limits.max_joint_acceleration_rad_s2 * self._period_s
-        return Context(
-            asked_rad=None if asked_rad is None else np.asarray(asked_rad, dtype=float),
-            state=state,
-            now_ns=now_ns,
-            position_rad=self._position_rad,
-            velocity_rad_s=last,
-            braking_rad_s=np.copysign(np.maximum(np.abs(last) - step_rad_s, 0.0), last),
-            limits=self.limits,
-            joints=self._joints,
-            kinematics=self._kinematics,
-            period_s=self._period_s,
-        )
+        asked = None if asked_rad is None else np.asarray(asked_rad, dtype=float)
+        observed = Observed(asked, self._last.position_rad, state, now_ns, facts, self.limits)
+        if not self._latched:
+            self._stop_if_needed(observed)
+        if self._latched:
+            return self._brake(Severity.STOP, self.latched)
+        if asked is None:
+            return self._brake(Severity.PASS, ())
+        if is_ageing(observed):
+            return self._brake(Severity.LIMIT, ('stale_state',))
+        return self._pursue(asked, state.speed_scaling)
 
-    def _fold(
-        self, context: Context, wish: np.ndarray, binding: tuple[str, ...]
-    ) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Return the velocity that all rules allow, and the names of those that changed it.
+    def _stop_if_needed(self, observed: Observed) -> None:
+        """Latch the first reason: it is the cause, and what comes after is consequence."""
+        for rule in self._stopping:
+            reason = rule(observed)
+            if reason is not None:
+                self.stop(reason)
+                return
 
-        The first STOP ends the fold: it is the cause, and what comes after is consequence.
-        """
-        interval, candidate = _ANY, wish
-        for rule in self._rules:
-            verdict = rule(context, candidate)
-            if verdict is None:
-                continue
-            if verdict.severity is Severity.STOP:
-                self.stop(verdict.reason)
-                break
-            interval = tighten(interval, verdict)
-            allowed = interval.nearest(candidate)
-            if (allowed != candidate).any():
-                candidate, binding = allowed, (*binding, verdict.reason)
-        return candidate, binding
+    def _pursue(self, asked_rad: np.ndarray, speed_scaling: float) -> FilterResult:
+        """Go where asked as far as every rule allows."""
+        last, pursuit = self._last, self._pursuit
+        ramp = pursuit.as_asked(asked_rad, last, speed_scaling)
+        if ramp is not None:
+            return self._accept(ramp, Severity.PASS, ())
+        braking_rad_s = (self._next_of_ramp() - last.position_rad) / self._period_s
+        found = pursuit.nearest(asked_rad, last, braking_rad_s, speed_scaling)
+        if found.ramp is None:
+            return self._brake(Severity.LIMIT, found.reasons)
+        severity = Severity.LIMIT if found.reasons else Severity.PASS
+        return self._accept(found.ramp, severity, found.reasons)
+
+    def _next_of_ramp(self) -> np.ndarray:
+        """Return the next command of the ramp that was verified."""
+        if self._ramp_rad is None:
+            self._ramp_rad, self._ramp_tick = ramp_positions(self._ramp, self._braking), 0
+        return self._ramp_rad[min(self._ramp_tick, len(self._ramp_rad) - 1)]
+
+    def _brake(self, severity: Severity, reasons: tuple[str, ...]) -> FilterResult:
+        """Follow the ramp that was verified."""
+        state = following(self._next_of_ramp(), self._last, self._period_s)
+        self._ramp_tick += 1
+        return self._send(state, severity, reasons)
+
+    def _accept(
+        self, ramp: StopRamp, severity: Severity, reasons: tuple[str, ...]
+    ) -> FilterResult:
+        """Take a command whose ramp was verified just now."""
+        self._ramp, self._ramp_rad = ramp, None
+        return self._send(ramp.start, severity, reasons)
 
     def _send(
-        self,
-        context: Context,
-        velocity_rad_s: np.ndarray,
-        severity: Severity,
-        reasons: tuple[str, ...],
+        self, state: MotionState, severity: Severity, reasons: tuple[str, ...]
     ) -> FilterResult:
-        """Remember and return a command; what passes is spared any rounding."""
-        if severity is Severity.PASS and context.asked_rad is not None:
-            target_rad = context.asked_rad.copy()
-        else:
-            target_rad = context.position_rad + velocity_rad_s * self._period_s
-        acceleration_rad_s2 = (velocity_rad_s - context.velocity_rad_s) / context.period_s
-        self._position_rad, self._velocity_rad_s = target_rad, velocity_rad_s
+        """Remember and return a command."""
+        self._last = state
+        self.limited_ticks += severity is Severity.LIMIT
+        position, velocity, acceleration = state
         return FilterResult(
-            target_rad.copy(), velocity_rad_s.copy(), severity, reasons, acceleration_rad_s2
+            position.copy(), velocity.copy(), severity, reasons, acceleration.copy()
         )
-
-
-def _wish(context: Context) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the joint velocity that was asked for, and ('step',) if it cannot be had.
-
-    A joint whose target is further away than one step of the acceleration limit allows
-    approaches it no faster than it can brake in front of it, so that it does not overshoot.
-    """
-    asked, last = context.asked_rad, context.velocity_rad_s
-    if asked is None or asked.shape != last.shape or not np.isfinite(asked).all():
-        return context.braking_rad_s, ()
-    away_rad = np.minimum(np.maximum(asked - context.position_rad, -_REACH_RAD), _REACH_RAD)
-    wish = away_rad / context.period_s
-    acceleration = context.limits.max_joint_acceleration_rad_s2
-    jumps = np.abs(wish - last) > acceleration * context.period_s
-    if not jumps.any():
-        return wish, ()
-    fastest = fastest_stoppable_rad_s(np.abs(away_rad), acceleration, context.period_s)
-    approach = np.minimum(np.maximum(wish, -fastest), fastest)
-    return np.where(jumps, approach, wish), ('step',)

@@ -22,7 +22,55 @@ def _limit(lowest: float, highest: float, size: int | None = None) -> Any:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MonitorLimits:
+class _Checked:
+    """Refuses a limit that is malformed or outside its bounds."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        for field in dataclasses.fields(self):
+            if 'bounds' in field.metadata:
+                object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Obstacle(_Checked):
+    """A box that no link may touch."""
+
+    name: str
+    """For people, and for the reason of a limit."""
+    centre_base_m: tuple[float, ...] = _limit(-2.0, 2.0, 3)
+    """Its centre."""
+    half_size_m: tuple[float, ...] = _limit(0.001, 2.0, 3)
+    """Half of its edges, which lie along the axes of ``base``."""
+    min_distance_m: float = _limit(0.0, 0.5)
+    """Distance to keep."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plane(_Checked):
+    """A plane that tool0 and the elbow may not pass."""
+
+    name: str
+    """For people, and for the reason of a limit."""
+    inward_base: tuple[float, ...] = _limit(-1.0, 1.0, 3)
+    """Direction from the plane to where the arm may be; made one long."""
+    offset_m: float = _limit(-2.0, 2.0)
+    """Lowest inward coordinate."""
+
+    def __post_init__(self) -> None:
+        """Make the direction one long."""
+        super().__post_init__()
+        length = math.hypot(*self.inward_base)
+        if length < 0.1:
+            raise SafetyConfigError(
+                f'inward_base of plane {self.name!r} must be a direction; got {self.inward_base}'
+            )
+        unit = tuple(part / length for part in self.inward_base)
+        object.__setattr__(self, 'inward_base', unit)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MonitorLimits(_Checked):
     """What the measured state may be; slightly wider than what may be commanded."""
 
     joint_lower_rad: tuple[float, ...] = _limit(-_JOINT_REACH_RAD, _JOINT_REACH_RAD, _JOINTS)
@@ -43,10 +91,8 @@ class MonitorLimits:
     """A state older than this stops the arm."""
 
     def __post_init__(self) -> None:
-        """Refuse a limit that is malformed or outside its bounds."""
-        for field in dataclasses.fields(self):
-            if field.metadata:
-                object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+        """Refuse joint limits that exclude each other."""
+        super().__post_init__()
         for joint, (lower, upper) in enumerate(
             zip(self.joint_lower_rad, self.joint_upper_rad, strict=True)
         ):
@@ -63,6 +109,29 @@ class SafetyLimits(MonitorLimits):
 
     max_joint_acceleration_rad_s2: float = _limit(0.1, 40.0)
     """Of every joint, from command to command; the stop ramp uses all of it."""
+    max_joint_jerk_rad_s3: float = _limit(100.0, 10000.0)
+    """Of every joint, from command to command; the stop ramp uses all of it."""
+    min_link_height_base_m: float = _limit(-1.0, 1.0)
+    """Lowest z of the surface of upper arm, forearm and wrists: the table."""
+    min_elbow_height_base_m: float = _limit(-1.0, 0.5)
+    """Lowest z of the elbow's axis."""
+    min_self_distance_m: float = _limit(0.0, 0.1)
+    """Between the surfaces of links that are no neighbours."""
+    min_singular_sine: float = _limit(0.0, 0.5)
+    """Least magnitude of the sines of elbow and wrist 2: both are 0 where the arm loses a
+    direction."""
+    min_axis_distance_m: float = _limit(0.0, 0.5)
+    """Of the centre of the wrist from the axis of the base, on which the arm loses a direction."""
+    planes: tuple[Plane, ...] = dataclasses.field(metadata={'items': Plane})
+    """Walls for tool0 and the elbow."""
+    obstacles: tuple[Obstacle, ...] = dataclasses.field(metadata={'items': Obstacle})
+    """Boxes for all links."""
+    max_tool_force_n: float = _limit(5.0, 250.0)
+    """Between tool and surroundings, where it is measured."""
+    goal_stop_age_s: float = _limit(0.02, 5.0)
+    """Whoever pursues a goal and was silent for longer stops the arm."""
+    max_skipped_cycles: float = _limit(1.0, 250.0)
+    """Control periods in a row that may be missed."""
     max_deviation_rad: float = _limit(0.01, 0.5)
     """Between commanded and measured position of any joint."""
     state_hold_age_s: float = _limit(0.004, 0.1)
@@ -100,9 +169,25 @@ def load_limits(path: str | Path = DEFAULT_LIMITS_FILE) -> SafetyLimits:
     try:
         monitor = MonitorLimits(**_section(sections['monitor'], MonitorLimits, 'monitor'))
         values = _section(sections['filter'], SafetyLimits, 'filter')
+        for field in dataclasses.fields(SafetyLimits):
+            if 'items' in field.metadata:
+                values[field.name] = _items(field, values[field.name])
         return SafetyLimits(**values, monitor=monitor)
     except SafetyConfigError as error:
         raise SafetyConfigError(f'{path}: {error}') from error
+
+
+def _items(field: dataclasses.Field, value: Any) -> tuple[Any, ...]:
+    """Return the planes or obstacles of a list of mappings."""
+    kind = field.metadata['items']
+    names = tuple(each.name for each in dataclasses.fields(kind))
+    if not isinstance(value, list):
+        raise SafetyConfigError(f'{field.name} must be a list; got {value!r}')
+    found = tuple(kind(**_named(item, names, f'each of {field.name}')) for item in value)
+    titles = [item.name for item in found]
+    if not all(isinstance(title, str) for title in titles) or len(set(titles)) < len(titles):
+        raise SafetyConfigError(f'each of {field.name} needs a name of its own; got {titles}')
+    return found
 
 
 class _UniqueKeys(yaml.SafeLoader):

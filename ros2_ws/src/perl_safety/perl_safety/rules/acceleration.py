@@ -1,13 +1,10 @@
 """The joint velocity changes no faster than the acceleration limit."""
 
-import numpy as np
-
-from perl_safety.rules.rule import Context, Verdict
-from perl_safety.severity import Severity
+from perl_safety.rules.judged import Bounds, Tick
 
 
-def acceleration(context: Context, _candidate: np.ndarray) -> Verdict:
-    """Bound the change from the last velocity; the braking velocity is always inside."""
-    step_rad_s = context.limits.max_joint_acceleration_rad_s2 * context.period_s
-    last = context.velocity_rad_s
-    return Verdict(Severity.PASS, 'acceleration', last - step_rad_s, last + step_rad_s)
+def acceleration(tick: Tick) -> Bounds:
+    """Bound the change from the last velocity."""
+    step_rad_s = tick.limits.max_joint_acceleration_rad_s2 * tick.period_s
+    last = tick.last.velocity_rad_s
+    return Bounds(last - step_rad_s, last + step_rad_s)

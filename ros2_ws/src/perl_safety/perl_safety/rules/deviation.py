@@ -3,14 +3,12 @@
 import numpy as np
 from perl_core.contract import JOINT_NAMES
 
-from perl_safety.rules.rule import Context, Verdict
-from perl_safety.severity import Severity
+from perl_safety.rules.judged import Observed
 
 
-def deviation(context: Context, _candidate: np.ndarray) -> Verdict | None:
+def deviation(observed: Observed) -> str | None:
     """Stop when command and measurement are too far apart."""
-    apart_rad = np.abs(context.position_rad - context.state.joint_position_rad)
-    worst = int(apart_rad.argmax())
-    if apart_rad[worst] > context.limits.max_deviation_rad:
-        return Verdict(Severity.STOP, f'deviation:{JOINT_NAMES[worst]}')
-    return None
+    apart_rad = np.abs(observed.position_rad - observed.state.joint_position_rad)
+    if apart_rad.max() <= observed.limits.max_deviation_rad:
+        return None
+    return f'deviation:{JOINT_NAMES[int(apart_rad.argmax())]}'

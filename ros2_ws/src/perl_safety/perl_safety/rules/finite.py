@@ -1,23 +1,27 @@
-"""A command or a state that is not made of six finite numbers stops the arm."""
+"""A command or a state that is not made of finite numbers stops the arm."""
+
+import math
 
 import numpy as np
 
-from perl_safety.rules.rule import Context, Verdict
-from perl_safety.severity import Severity
+from perl_safety.rules.judged import Observed
+
+_JOINTS = (6,)
 
 
-def finite(context: Context, _candidate: np.ndarray) -> Verdict | None:
+def finite(observed: Observed) -> str | None:
     """Stop on NaN, infinity or a wrong shape, in what was asked or measured."""
-    asked, state = context.asked_rad, context.state
+    asked, state = observed.asked_rad, observed.state
     if asked is not None and not _is_finite(asked):
-        return Verdict(Severity.STOP, 'finite:asked')
+        return 'finite:asked'
     if not _is_finite(state.joint_position_rad):
-        return Verdict(Severity.STOP, 'finite:measured_position')
+        return 'finite:measured_position'
     if not _is_finite(state.joint_velocity_rad_s):
-        return Verdict(Severity.STOP, 'finite:measured_velocity')
-    return None
+        return 'finite:measured_velocity'
+    return None if math.isfinite(state.speed_scaling) else 'finite:speed_scaling'
 
 
 def _is_finite(joints: np.ndarray) -> bool:
     """Return whether these are six finite numbers."""
-    return joints.shape == (6,) and bool(np.isfinite(joints).all())
+    # A sum is finite if its parts are, unless they overflow: then they are no joints either.
+    return joints.shape == _JOINTS and math.isfinite(joints.sum())

@@ -1,10 +1,8 @@
 """A robot that says that it is not in normal operation stops the arm."""
 
-import numpy as np
-from perl_core.robot_state import ROBOT_MODE_RUNNING, RUNTIME_PLAYING, SAFETY_BITS
+from perl_core.robot_state import SAFETY_BITS
 
-from perl_safety.rules.rule import Context, Verdict
-from perl_safety.severity import Severity
+from perl_safety.rules.judged import Observed
 
 HARMLESS_BITS = 0b11
 """normal and reduced (RTDE guide, safety_status_bits)."""
@@ -12,15 +10,10 @@ HARMLESS_MODES = (1, 2)
 """NORMAL and REDUCED (RTDE guide, safety_mode)."""
 
 
-def safety_bits(context: Context, _candidate: np.ndarray) -> Verdict | None:
-    """Stop on any safety bit but normal and reduced, and on a robot or program not running."""
-    state = context.state
-    reason = safety_reason(state.safety_status_bits, state.safety_mode)
-    if reason is None and state.robot_mode != ROBOT_MODE_RUNNING:
-        reason = f'robot_mode:{state.robot_mode}'
-    if reason is None and state.runtime_state != RUNTIME_PLAYING:
-        reason = f'runtime_state:{state.runtime_state}'
-    return None if reason is None else Verdict(Severity.STOP, reason)
+def safety_bits(observed: Observed) -> str | None:
+    """Stop on any safety bit but normal and reduced."""
+    state = observed.state
+    return safety_reason(state.safety_status_bits, state.safety_mode)
 
 
 def safety_reason(bits: int, mode: int) -> str | None:

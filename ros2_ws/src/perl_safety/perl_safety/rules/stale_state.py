@@ -1,17 +1,14 @@
 """An arm that is not seen does not move."""
 
-import numpy as np
-
-from perl_safety.rules.rule import Context, Verdict
-from perl_safety.severity import Severity
-
-_REST_RAD_S = np.zeros(6)
+from perl_safety.rules.judged import Observed
 
 
-def stale_state(context: Context, _candidate: np.ndarray) -> Verdict | None:
-    """Brake while the state is old; stop when it is too old."""
-    age_s = context.state.age_s(context.now_ns)
-    if age_s <= context.limits.state_hold_age_s:
-        return None
-    severity = Severity.STOP if age_s > context.limits.state_stop_age_s else Severity.PASS
-    return Verdict(severity, 'stale_state', _REST_RAD_S, _REST_RAD_S)
+def stale_state(observed: Observed) -> str | None:
+    """Stop when the state is too old."""
+    age_s = observed.state.age_s(observed.now_ns)
+    return 'stale_state' if age_s > observed.limits.state_stop_age_s else None
+
+
+def is_ageing(observed: Observed) -> bool:
+    """Return whether the state is so old that the arm brakes until a new one comes."""
+    return observed.state.age_s(observed.now_ns) > observed.limits.state_hold_age_s

@@ -1,26 +1,86 @@
-"""Speed of tool0."""
+"""Speed of tool0, now and along the stop ramp."""
 
 import math
 
 import numpy as np
+from perl_core.kinematics import Kinematics
 
-from perl_safety.rules.rule import Context, Verdict
-from perl_safety.severity import Severity
+from perl_safety.arm_shape import TOOL, reach_of_joints_m
+from perl_safety.stop_ramp import StopRamp
 
-_REST_RAD_S = np.zeros(6)
+_TIME = np.linspace(0.0, 1.0, 17)
+_LEFT = np.where(_TIME < 0.5, 1.0 - 2.0 * _TIME**2, 2.0 * (1.0 - _TIME) ** 2)
+_WAY = np.where(_TIME < 0.5, _TIME - _TIME**3 / 1.5, 0.5 - (1.0 - _TIME) ** 3 / 1.5)
+_SHARE_LEFT, _WAY_DONE = _LEFT[:-1], _WAY[1:]
+"""Of a ramp whose deceleration rises all the time until it falls: the share of its velocity that
+is left when a certain way, in units of its duration, is done. Ramps that hold their deceleration
+have less left at the same place."""
+_SAFE = 0.98
+"""Share of the limit for the solver, whose row is linear while the arm turns."""
 
 
-def tool_speed(context: Context, candidate: np.ndarray) -> Verdict | None:
-    """Slow all joints alike, so that tool0 keeps its direction, when it would be too fast."""
-    _, jacobian = context.kinematics.tool_pose_and_jacobian(context.position_rad)
-    x, y, z = (jacobian[:3] @ candidate).tolist()
-    speed_m_s = math.sqrt(x * x + y * y + z * z)
-    if speed_m_s <= context.limits.max_tool_speed_m_s:
-        return None
-    slower = candidate * (context.limits.max_tool_speed_m_s / speed_m_s)
-    return Verdict(
-        Severity.PASS,
-        'tool_speed',
-        np.minimum(slower, _REST_RAD_S),
-        np.maximum(slower, _REST_RAD_S),
-    )
+class ToolSpeed:
+    """Bounds the speed of one arm's tool."""
+
+    def __init__(self, kinematics: Kinematics, limit_m_s: float) -> None:
+        """Know nothing yet.
+
+        Args:
+            kinematics: of the arm; not shared with another thread.
+            limit_m_s: greatest speed of the origin of tool0.
+        """
+        self._kinematics, self._limit_m_s = kinematics, limit_m_s
+        self._reach_m = reach_of_joints_m(kinematics.parameters, TOOL, (0.0, 0.0, 0.0))
+        self._place_rad = np.full(6, math.inf)
+        self._jacobian = np.zeros((3, 6))
+
+    def holds(self, ramp: StopRamp) -> bool:
+        """Return whether tool0 is slow enough on the whole ramp."""
+        _, velocity, _ = ramp.start
+        fastest = np.maximum(np.abs(velocity), np.abs(ramp.coast_rad_s))
+        sum_m_s = float(self._reach_m @ fastest)
+        if sum_m_s <= self._limit_m_s:
+            return True
+        if self._highest_m_s(ramp, fastest, sum_m_s) <= self._limit_m_s:
+            return True
+        self._look(ramp.start.position_rad)
+        return self._highest_m_s(ramp, fastest, sum_m_s) <= self._limit_m_s
+
+    def row(self, position_rad: np.ndarray, ramp: StopRamp) -> tuple[np.ndarray, float]:
+        """Return (normal, limit): normal . velocity <= limit keeps tool0 slow enough.
+
+        The limit leaves room for what a turn of the arm adds before it is slower.
+
+        Args:
+            position_rad: of the last command, shape (6,).
+            ramp: from the command that is wished for.
+        """
+        self._look(position_rad)
+        speed = self._jacobian @ ramp.coast_rad_s
+        speed_m_s = math.sqrt(float(speed @ speed))
+        fastest = np.maximum(np.abs(ramp.start.velocity_rad_s), np.abs(ramp.coast_rad_s))
+        highest_m_s = self._highest_m_s(ramp, fastest, float(self._reach_m @ fastest))
+        normal = (speed / max(speed_m_s, 1e-9)) @ self._jacobian
+        return normal, _SAFE * self._limit_m_s - max(highest_m_s - speed_m_s, 0.0)
+
+    def _look(self, position_rad: np.ndarray) -> None:
+        """Take the Jacobian here."""
+        self._place_rad = position_rad
+        self._jacobian = self._kinematics.tool_pose_and_jacobian(position_rad)[1][:3]
+
+    def _highest_m_s(self, ramp: StopRamp, fastest: np.ndarray, sum_m_s: float) -> float:
+        """Return a bound on the speed of tool0 on the whole ramp.
+
+        A turn of one joint by one radian changes the velocity of tool0 by at most ``sum_m_s``: it
+        turns what the joints before it contribute, and moves the lever of those after it.
+        """
+        position, velocity, _ = ramp.start
+        turned_rad = float(np.abs(position - self._place_rad).sum())
+        if math.isinf(turned_rad):
+            return math.inf
+        now, later = self._jacobian @ velocity, self._jacobian @ ramp.coast_rad_s
+        square = max(float(now @ now), float(later @ later))
+        growth = float(fastest.sum()) * sum_m_s
+        start_m_s = math.sqrt(square) + turned_rad * sum_m_s + growth * ramp.release_s
+        way = _WAY_DONE * (growth * ramp.slowing_s)
+        return max(start_m_s, float((_SHARE_LEFT * (start_m_s + way)).max()))
