@@ -80,6 +80,10 @@ class EnvironmentContract:
         except (TypeError, AttributeError) as error:
             raise ContractError(f'malformed contract of an environment: {error}') from error
 
+    def require_equal(self, other: Any, source: str) -> None:
+        """Raise ContractError, naming the first difference; see ``require_same_contract``."""
+        require_same_contract(self, other, source)
+
     def fingerprint(self) -> str:
         """Return the sha256 of the contract's JSON, as hexadecimal digits."""
         return fingerprint_of(self.to_dict())

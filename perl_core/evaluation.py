@@ -91,6 +91,18 @@ def agent_policy(agent: PESAC, branch: str | None = None) -> Policy:
     return decide
 
 
+def gather(env: gymnasium.Env, policy: Policy, seeds: Sequence[int]) -> np.ndarray:
+    """Return what is seen in one episode for each seed, float32, (count, observation size)."""
+    seen = []
+    for seed in seeds:
+        observation, ended = env.reset(seed=seed)[0], False
+        while not ended:
+            seen.append(np.array(observation, dtype=np.float32))
+            observation, _, terminated, truncated, _ = env.step(policy(observation).action)
+            ended = terminated or truncated
+    return np.stack(seen)
+
+
 def evaluate(env: gymnasium.Env, policy: Policy, seeds: Sequence[int]) -> list[Episode]:
     """Run one episode for each seed.
 

@@ -7,21 +7,18 @@ import sys
 from typing import Any
 
 import gymnasium
-import numpy as np
-from perl_core.agents.pe_sac import PESAC
-from perl_core.bundle.export import Description, export_bundle
-from perl_core.bundle.manifest import Manifest, TrainedCalibration, Training
+from perl_core.bundle.export import description_of, export_bundle
+from perl_core.bundle.manifest import Manifest, TrainedCalibration
 from perl_core.bundle.reading import manifest_sha256
 from perl_core.checkpoint import Choice, Loaded, load_agent
 from perl_core.errors import BundleError, CheckpointError, ConfigError, PerlError
+from perl_core.evaluation import agent_policy, gather
 from perl_sim import REACH_ID
 from perl_sim.envs.reach_config import UR5eReachConfig
 import torch
 import tyro
 
 from calibration.loader import nominal_calibration
-
-AGENT = 'pe_sac'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,44 +52,6 @@ def environment_of(loaded: Loaded) -> UR5eReachConfig:
         raise CheckpointError(
             f'config.json of the run does not describe its environment: {error}; train again'
         ) from error
-
-
-def gather(agent: PESAC, environment: UR5eReachConfig, args: Args) -> np.ndarray:
-    """Return the observations of deterministic episodes, shape (count, observation size)."""
-    env = gymnasium.make(REACH_ID, config=environment, disable_env_checker=True)
-    seen = []
-    for episode in range(args.episodes):
-        observation, _ = env.reset(seed=args.seed + episode)
-        ended = False
-        while not ended:
-            seen.append(observation)
-            action = agent.act(torch.from_numpy(observation)[None], explore=False)[0].numpy()
-            observation, _, terminated, truncated, _ = env.step(action)
-            ended = terminated or truncated
-    env.close()
-    return np.stack(seen)
-
-
-def describe(loaded: Loaded, evaluation: dict[str, Any]) -> Description:
-    """Return what the bundle says beside its graphs."""
-    config, arm = loaded.config, nominal_calibration()
-    return Description(
-        contract=loaded.agent.contract,
-        training=Training(
-            agent=AGENT,
-            agent_config=config['agent'],
-            environment=config['environment']['id'],
-            environment_config=config['environment']['config'],
-            seed=config['training']['seed'],
-            steps=loaded.meta['step'],
-            git_hash=config['origin']['git'],
-            command=config['origin']['command'],
-        ),
-        calibration=TrainedCalibration(
-            content_sha256=arm.content_sha256(), dh_parameters=arm.dh_parameters
-        ),
-        evaluation=evaluation,
-    )
 
 
 def read_evaluation(path: Path | None) -> dict[str, Any]:
@@ -129,8 +88,15 @@ def main(args: Args) -> None:
     torch.set_num_threads(1)
     loaded = load_agent(args.run, args.checkpoint)
     evaluation = read_evaluation(args.evaluation)
-    observations = gather(loaded.agent, environment_of(loaded), args)
-    description = describe(loaded, evaluation)
+    env = gymnasium.make(REACH_ID, config=environment_of(loaded), disable_env_checker=True)
+    seeds = range(args.seed, args.seed + args.episodes)
+    observations = gather(env, agent_policy(loaded.agent), seeds)
+    env.close()
+    arm = nominal_calibration()
+    calibration = TrainedCalibration(
+        content_sha256=arm.content_sha256(), dh_parameters=arm.dh_parameters
+    )
+    description = description_of(loaded, calibration, evaluation)
     manifest = export_bundle(loaded.agent.export_modules(), args.out, description, observations)
     sys.stdout.write(json.dumps(summary(args.out, manifest), indent=2) + '\n')
 

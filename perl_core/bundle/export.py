@@ -29,6 +29,7 @@ from perl_core.bundle.manifest import (
 )
 from perl_core.bundle.reading import file_record
 from perl_core.bundle.runtime import Graph, Policy
+from perl_core.checkpoint import Loaded
 from perl_core.environment_contract import AnyContract
 from perl_core.errors import BundleError
 from perl_core.spaces import Spaces
@@ -55,6 +56,34 @@ class Description:
     """The arm it was trained with; None for an environment."""
     evaluation: dict[str, Any]
     """Figures of its evaluation; empty if there was none."""
+
+
+def description_of(
+    loaded: Loaded, calibration: TrainedCalibration | None, evaluation: dict[str, Any]
+) -> Description:
+    """Return what the bundle of a run says beside its graphs.
+
+    Args:
+        loaded: agent and configuration of the run.
+        calibration: the arm it was trained with; None for an environment.
+        evaluation: figures of its evaluation; empty if there was none.
+    """
+    config = loaded.config
+    return Description(
+        contract=loaded.agent.contract,
+        training=Training(
+            agent=config['agent']['kind'],
+            agent_config=config['agent'],
+            environment=config['environment']['id'],
+            environment_config=config['environment']['config'],
+            seed=config['training']['seed'],
+            steps=loaded.meta['step'],
+            git_hash=config['origin']['git'],
+            command=config['origin']['command'],
+        ),
+        calibration=calibration,
+        evaluation=evaluation,
+    )
 
 
 def export_bundle(

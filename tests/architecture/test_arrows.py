@@ -31,9 +31,10 @@ READING = (*BASE, 'perl_core.bundle.manifest', 'perl_core.bundle.reading',
            'perl_core.bundle.signature')
 RUNTIME = (*READING, 'perl_core.bundle.runtime')
 TRAINING = (
-    *AGENTS, *STATE, *RUNTIME, 'perl_core.training', 'perl_core.evaluation',
+    *AGENTS, *STATE, *RUNTIME, 'perl_core.bundle.export', 'perl_core.training',
+    'perl_core.evaluation',
     'perl_core.checkpoint', 'perl_core.run_log', 'perl_core.durable', 'perl_core.run_folder',
-    'perl_core.training_black_box',
+    'perl_core.training_black_box', 'perl_core.library',
 )  # fmt: skip
 
 
@@ -58,7 +59,8 @@ ONLY = (
     Only(('perl_core/bundle/runtime.py',), RUNTIME),
     Only(('perl_core/bundle/export.py', 'perl_core/training.py', 'perl_core/evaluation.py',
           'perl_core/checkpoint.py', 'perl_core/run_log.py', 'perl_core/durable.py',
-          'perl_core/run_folder.py', 'perl_core/training_black_box.py'), TRAINING),
+          'perl_core/run_folder.py', 'perl_core/training_black_box.py',
+          'perl_core/library.py'), TRAINING),
     Only(('perl_core/__init__.py', 'perl_core/bundle/__init__.py'), ()),
     Only(('calibration/*',), ('calibration', *BASE)),
     Only(('sim/perl_sim/ur_controller/*',), ('perl_sim', 'calibration', *STATE)),
