@@ -47,7 +47,7 @@ MIXED = EnvironmentContract(
 CONTRACTS = {contract.environment: contract for contract in (SWIMMER, ANT, MIXED)}
 SMALL = PESACConfig(
     width=16, standard_trunk='plain', detector=DetectorConfig(width=8), symmetry_every=1,
-    gate=GateConfig(width=8, warm_up_updates=2), practice_share=0.3,
+    gate=GateConfig(width=8, warm_up_updates=2), practice_share=0.3, practice_every=1,
 )  # fmt: skip
 KINDS = [kind for kind in RECIPES if kind != 'canonical']
 

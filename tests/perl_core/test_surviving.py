@@ -21,7 +21,7 @@ import torch
 
 SMALL = PESACConfig(
     width=16, detector=DetectorConfig(width=16), symmetry_every=1,
-    gate=GateConfig(width=16, warm_up_updates=3), practice_share=0.3,
+    gate=GateConfig(width=16, warm_up_updates=3), practice_share=0.3, practice_every=1,
 )  # fmt: skip
 # No multiple of the horizon of 20, so that checkpoints cut episodes.
 CONFIG = TrainingConfig(
