@@ -29,7 +29,9 @@ class Trial:
 
 MAIN: dict[str, Trial] = {
     kind: Trial(agent={'kind': kind})
-    for kind in ('pe', 'sac', 'equivariant', 'rpp', 'relaxed', 'canonical', 'augmented')
+    for kind in (
+        'pe', 'sac', 'equivariant', 'rpp', 'geometric', 'relaxed', 'canonical', 'augmented'
+    )
 }
 """The agents that are compared."""
 
@@ -38,7 +40,16 @@ def _pe(**changes: Any) -> Trial:
     return Trial(agent={'kind': 'pe', **changes})
 
 
+REMEDIES: dict[str, Trial] = {
+    'pe-residual': _pe(closed_critic='residual'),
+    'pe-so3': Trial(agent={'kind': 'pe'}, group='SO3'),
+    'equivariant-so3': Trial(agent={'kind': 'equivariant'}, group='SO3'),
+    'rpp-so3': Trial(agent={'kind': 'rpp'}, group='SO3'),
+}
+"""``pe`` with a critic that does not tie the values of an orbit, which was PE-DQN's remedy
+(docs/gridworld.md); and the paper's group, about the workspace centre, for what depends on it."""
 ABLATIONS: dict[str, Trial] = {
+    **REMEDIES,
     'pe-mean-detector': _pe(detector={'bound': 'mean', 'members': 4, 'kappa': 2.0}),
     'pe-paper': _pe(
         detector={'kind': 'welford', 'kappa': 2.0}, gate={'kind': 'draw'}, practice_share=0.0
@@ -51,11 +62,8 @@ ABLATIONS: dict[str, Trial] = {
     'pe-max-8': _pe(gate={'state': 'sampled_max', 'sampled_actions': 8}),
     'pe-no-practice': _pe(practice_share=0.0),
     'pe-plain-branch': _pe(standard_trunk='plain'),
-    'pe-so2': Trial(agent={'kind': 'pe'}, group='SO2'),
-    'equivariant-so2': Trial(agent={'kind': 'equivariant'}, group='SO2'),
-    'rpp-so2': Trial(agent={'kind': 'rpp'}, group='SO2'),
 }
-"""``pe`` changed in the one way named; and the group about the base axis."""
+"""``pe`` changed in the one way named."""
 
 PE_TUNING: dict[str, Trial] = {
     'pe-kappa-0.5': _pe(detector={'kappa': 0.5}),
@@ -70,7 +78,8 @@ PE_TUNING: dict[str, Trial] = {
     'pe-tau-0.97': _pe(gate={'expectile': 0.97}),
     'pe-warm-up-250': _pe(gate={'warm_up_updates': 250}),
     'pe-warm-up-2500': _pe(gate={'warm_up_updates': 2500}),
-    'pe-practice-0.3': _pe(practice_share=0.3),
+    'pe-practice-0.2': _pe(practice_share=0.2),
+    'pe-practice-every': _pe(practice_every=1),
 }
 """What only PE-SAC has."""
 

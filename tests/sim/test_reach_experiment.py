@@ -20,7 +20,7 @@ from perl_core.evaluation import Tolerance
 from perl_core.training import TrainingConfig
 from perl_sim.envs.reach_config import task
 import pytest
-from reach_experiment.agents import MAIN, TRIALS, changed
+from reach_experiment.agents import MAIN, REMEDIES, TRIALS, changed
 from reach_experiment.baseline import Baseline, Ending, Judge, resolved_rate_rows
 from reach_experiment.curves import Curve, middle_steps_to, read_curves, steps_to
 from reach_experiment.files import COLUMNS, MEASURES, ReachRunFiles
@@ -75,7 +75,9 @@ def test_what_matters_most_comes_first():
     runs = planned_runs(Plan())
     names = [run.name for run in runs]
     assert len(set(names)) == len(names)
-    assert {run.trial for run in runs[: 3 * len(MAIN)]} == set(MAIN)
+    first = runs[: len(MAIN) + len(REMEDIES)]
+    assert [run.trial for run in first] == [*MAIN, *REMEDIES]
+    assert {(run.task, run.seed) for run in first} == {('bins', 0)}
     assert {run.task for run in runs[: 5 * len(MAIN)]} == {'bins'}
     assert names.index('open--pe--seed-0') < names.index('bins--pe-kappa-2--seed-0')
 
