@@ -27,9 +27,10 @@ def select_by_gate(
     Returns:
         The rows, in order.
     """
-    if not is_open.any():
+    count = int(is_open.count_nonzero())
+    if count == 0:
         return equivariant(*inputs)
-    if is_open.all():
+    if count == len(is_open):
         return standard(*inputs)
     closed_at, open_at = (~is_open).nonzero().squeeze(1), is_open.nonzero().squeeze(1)
     rows = torch.cat((

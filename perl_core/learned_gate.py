@@ -44,9 +44,9 @@ class GateConfig:
     """Units in each of the two hidden layers of both networks."""
     prior: float = 0.05
     """Probability that the gate starts with."""
-    warm_up_updates: int = 750
+    warm_up_updates: int = 375
     """Updates for which the gate stays closed and only predictors and detector learn."""
-    rate: float = 0.005
+    rate: float = 0.01
     """Rate at which the target gate follows."""
     expectile: float = 0.9
     """tau: the state gate opens where at least a share 1 - tau of the actions is broken."""

@@ -142,10 +142,11 @@ def update_predictors(
     error_equivariant, error_standard = errors(equivariant, target), errors(standard, target)
     shown = ~batch.held_out
     loss = ((error_equivariant + error_standard) * shown).sum() / shown.sum().clamp_min(1)
-    comparison = Comparison(
-        disagreement(equivariant, standard, predictors.config.distance).detach(),
-        (error_equivariant - error_standard).detach(),
-    )
+    with torch.no_grad():
+        comparison = Comparison(
+            disagreement(equivariant, standard, predictors.config.distance),
+            error_equivariant - error_standard,
+        )
     descend(optimiser, loss, max_norm)
     held_out = batch.held_out.sum().clamp_min(1)
     info = {

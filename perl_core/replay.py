@@ -71,23 +71,29 @@ class Replay:
 
     def add_many(self, rows: Batch) -> None:
         """Remember the transitions of a batch in their order; ``held_out`` is not used."""
-        for observation, action, reward, following, terminated in zip(*rows[:5], strict=True):
-            self.add(observation, action, float(reward), following, bool(terminated))
+        count = len(rows.reward)
+        slots = torch.arange(self.added, self.added + count) % self.capacity
+        kept = slice(max(0, count - self.capacity), None)
+        self._rows[slots[kept]] = torch.cat((
+            rows.observation, rows.action, rows.reward.unsqueeze(1), rows.next_observation,
+            rows.terminated.unsqueeze(1),
+        ), dim=1)[kept]  # fmt: skip
+        self.added += count
 
     def sample(self, count: int, generator: torch.Generator) -> Batch:
         """Return ``count`` transitions drawn uniformly with replacement."""
         slots = torch.randint(len(self), (count,), generator=generator)
-        observation, action, reward, following, terminated = self._rows[slots].split(
-            self._sizes, dim=1
-        )
+        observation, action, reward, following, terminated = self._rows.index_select(
+            0, slots
+        ).split(self._sizes, dim=1)
         held_out = slots % HELD_OUT_EVERY == 0
         return Batch(
             observation, action, reward.squeeze(1), following, terminated.squeeze(1), held_out
         )
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return everything that is remembered."""
-        return {'rows': self._rows[: len(self)].clone(), 'added': torch.tensor(self.added)}
+        """Return everything that is remembered: no copy, it goes on changing."""
+        return {'rows': self._rows[: len(self)], 'added': torch.tensor(self.added)}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Remember what ``state_dict`` returned.

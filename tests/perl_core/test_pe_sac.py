@@ -28,6 +28,7 @@ SMALL = PESACConfig(
     predictors=PredictorConfig(width=16),
     detector=DetectorConfig(width=16),
     symmetry_every=1,
+    practice_every=1,
     gate=GateConfig(width=16, warm_up_updates=3),
     standard_trunk='plain',
 )  # fmt: skip

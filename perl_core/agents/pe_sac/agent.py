@@ -16,7 +16,7 @@ from perl_core.agents.pe_sac.config import PESACConfig
 from perl_core.agents.pe_sac.parts import build_actor, build_critic, build_gate, prior_of
 from perl_core.arm_spaces import ArmSpaces
 from perl_core.contract import Contract
-from perl_core.critic import CriticUpdate, update_critic
+from perl_core.critic import Critic, CriticUpdate, update_critic
 from perl_core.declared_spaces import DeclaredSpaces
 from perl_core.environment_contract import AnyContract
 from perl_core.gate import FixedGate, Gate, GateModule
@@ -104,9 +104,13 @@ class PESAC(nn.Module):
             log_probability,
             config.target_entropy,
         )
-        follow(self.target_critic, self.critic, config.target_rate)
+        follow(self._learning(self.target_critic), self._learning(self.critic), config.target_rate)
         self.updates += 1
         return info
+
+    def _learning(self, critic: Critic) -> nn.Module:
+        """Return the part of a critic that learns: one branch, or both."""
+        return critic if self.config.branches == 'both' else getattr(critic, self.config.branches)
 
     def next_value(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the soft value of observations under the target critic, shape (batch,)."""
