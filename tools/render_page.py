@@ -28,14 +28,19 @@ _FLAGS = '--no-sandbox --disable-gpu --blink-settings=preferredColorScheme='
 """Root may not use the sandbox, and the page is ours; there is no graphics card to rely on."""
 _LIMIT_MS = 30_000
 _WINDOW_HEIGHT = 1600
-_SETTLE_MS = 250
-"""Painting follows layout by a frame or two."""
+_SETTLE_MS = 100
+"""Painting follows layout by a frame or two, later on a busy machine."""
+_MOST_LOOKS = 30
 _FIRST = """
 window.__violations = [];
 document.addEventListener('securitypolicyviolation',
   (event) => window.__violations.push(event.violatedDirective + ' ' + event.blockedURI));
 """
 """Runs before the page does: what the page's own policy refuses."""
+_PAINT = """
+window.__painted = false;
+requestAnimationFrame(() => requestAnimationFrame(() => { window.__painted = true; }));
+"""
 _MEASURE = """
 JSON.stringify({
   title: document.title,
@@ -140,10 +145,24 @@ class Browser:
         for top in range(0, height, _WINDOW_HEIGHT):
             # The last window cannot be scrolled as far as the others.
             at = self.run(f'scrollTo(0, {top}); scrollY')
-            self.wait(_SETTLE_MS)
-            painter.drawImage(0, round(at), self._view.grab().toImage())
+            painter.drawImage(0, round(at), self._settled())
         painter.end()
         return whole
+
+    def _settled(self) -> QImage:
+        """Return what the window shows once it has painted and stopped to change."""
+        self.run(_PAINT)
+        for _ in range(_MOST_LOOKS):
+            self.wait(_SETTLE_MS)
+            if self.run('window.__painted'):
+                break
+        shown = self._view.grab().toImage()
+        for _ in range(_MOST_LOOKS):
+            self.wait(_SETTLE_MS)
+            before, shown = shown, self._view.grab().toImage()
+            if shown == before:
+                break
+        return shown
 
     def wait(self, duration_ms: int) -> None:
         """Let the page work for a while."""
