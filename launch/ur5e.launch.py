@@ -21,6 +21,7 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 # launch leaves its children behind when killed; setpriv (util-linux) has the kernel tell them.
 DIE_WITH_LAUNCH = ('setpriv', '--pdeathsig', 'TERM')
+DISCOVERY = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -92,9 +93,11 @@ def action_of(spec: ProcessSpec) -> ExecuteProcess:
         name=spec.name,
         arguments=list(spec.arguments),
         parameters=[*spec.parameter_files, dict(spec.parameters)],
-        ros_arguments=['--log-level', spec.log_level],
+        ros_arguments=['--log-level', spec.log_level, '--enclave', spec.enclave],
         exec_name=spec.name,
         prefix=' '.join(DIE_WITH_LAUNCH),
+        # Nothing is heard beyond this machine unless the caller says so.
+        additional_env={DISCOVERY: os.environ.get(DISCOVERY, 'LOCALHOST')},
         output='screen',
         on_exit=ended,
     )

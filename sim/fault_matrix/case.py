@@ -57,7 +57,8 @@ class Case:
     new_emulator: bool = False
     """Whether the emulated arm must be started anew afterwards."""
     lates_arm: bool = False
-    """Whether the emulated arm itself must pause by it."""
+    """Whether the emulated arm itself pauses by it, as no real one does: after such a pause it
+    jumps after its targets, and says nothing about limits."""
     variant: Variant = 'plain'
     """Of the stack."""
     emulator: tuple[str, ...] = ()

@@ -209,7 +209,8 @@ class Trials:
         self._undo(undo, result)
         if case.come == 'stops':
             self._judge_reason_of_stop(case, fault_ns, result)
-        self._judge_limits(begin_ns, result)
+        if not case.lates_arm:
+            self._judge_limits(begin_ns, result)
         self._bring_back(case, everyone, result)
 
     def _await_motion(self, ended: Future) -> None:

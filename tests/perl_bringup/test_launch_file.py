@@ -101,7 +101,20 @@ def test_the_same_processes_in_the_same_order_with_the_same_values(launch_file, 
         assert action.named['executable'] == spec.executable
         assert action.named['name'] == action.named['exec_name'] == spec.name
         assert action.named['parameters'] == [*spec.parameter_files, dict(spec.parameters)]
-        assert action.named['ros_arguments'] == ['--log-level', 'warn']
+        assert action.named['ros_arguments'] == [
+            '--log-level', 'warn', '--enclave', f'/perl/{spec.name}',
+        ]
+
+
+@pytest.mark.parametrize(('given', 'used'), [(None, 'LOCALHOST'), ('SUBNET', 'SUBNET')])
+def test_discovery_stays_on_this_machine_unless_the_caller_says_so(
+    launch_file, bundle, monkeypatch, given, used
+):
+    monkeypatch.delenv('ROS_AUTOMATIC_DISCOVERY_RANGE', raising=False)
+    if given:
+        monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', given)
+    for action in started(launch_file, f'robot_ip:={ADDRESS}', f'bundle:={bundle}'):
+        assert action.named['additional_env'] == {'ROS_AUTOMATIC_DISCOVERY_RANGE': used}
 
 
 def test_nothing_waits_for_an_emulator_that_does_not_run(launch_file, bundle):

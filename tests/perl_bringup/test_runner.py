@@ -153,6 +153,7 @@ def test_a_node_gets_its_name_its_files_and_quoted_values():
     )
     assert command_of(spec)[1:] == [
         '-m', 'm.n', '--ros-args', '-r', '__node:=n', '--log-level', 'debug',
+        '--enclave', '/perl/n',
         '--params-file', 'one.yaml', '--params-file', 'two.yaml',
         '-p', 'bag:="123"', '-p', 'autostart:=true', '-p', 'node_names:=["a", "b"]',
     ]

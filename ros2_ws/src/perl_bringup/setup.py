@@ -16,6 +16,7 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
         (f'share/{NAME}/launch', ['launch/ur5e.launch.py']),
+        (f'share/{NAME}/security', [str(file) for file in sorted(Path('security').glob('*.xml'))]),
         (f'share/{NAME}/config', [f'{NAME}/config/ur5e.yaml']),
         *(
             (f'share/{NAME}/{bundle}', [str(file) for file in bundle.iterdir() if file.is_file()])

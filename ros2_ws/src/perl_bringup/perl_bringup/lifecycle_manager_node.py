@@ -53,8 +53,9 @@ class LifecycleManager(Node):
         """
         super().__init__('perl_lifecycle_manager')
         self._stop_requests = stop_requests
-        self.autostart = bool(self.declare_parameter('autostart', True).value)
-        names = self.declare_parameter('node_names', Parameter.Type.STRING_ARRAY)
+        fixed = ParameterDescriptor(description='Given by the stack.', read_only=True)
+        self.autostart = bool(self.declare_parameter('autostart', True, fixed).value)
+        names = self.declare_parameter('node_names', Parameter.Type.STRING_ARRAY, fixed)
         self._names = tuple(names.get_parameter_value().string_array_value)
         if not self._names:
             raise ConfigError('node_names must list the lifecycle nodes to lead; it is empty')

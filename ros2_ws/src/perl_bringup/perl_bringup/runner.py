@@ -52,6 +52,7 @@ def command_of(spec: ProcessSpec) -> list[str]:
     if spec.kind == 'program':
         return command
     command += ['--ros-args', '-r', f'__node:={spec.name}', '--log-level', spec.log_level]
+    command += ['--enclave', spec.enclave]
     for file in spec.parameter_files:
         command += ['--params-file', file]
     for name, value in spec.parameters.items():

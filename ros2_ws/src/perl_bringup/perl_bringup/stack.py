@@ -51,6 +51,11 @@ class ProcessSpec:
     log_level: str = 'info'
     """Filled in by ``resolve``."""
 
+    @property
+    def enclave(self) -> str:
+        """Where a keystore of SROS2 has its keys and permissions; unused where that is off."""
+        return f'/perl/{self.name}'
+
 
 _ROBOT = {
     'robot_ip': Argument('robot_ip'),
