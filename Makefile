@@ -10,7 +10,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
 
-.PHONY: help setup demo evaluate test test-search lint results clean bench-layers bench-loop bench-replay bench-emulator faults fuzz-emulator
+.PHONY: help setup demo evaluate test test-search lint results clean bench-layers bench-train bench-loop bench-replay bench-emulator faults fuzz-emulator
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -55,6 +55,13 @@ results: setup  ## Rebuild tables and figures of both experiments from their raw
 
 bench-layers: setup  ## Time every kind of network against a plain MLP; run it alone
 	$(PY) sim/benchmark_layers.py $(ARGUMENTS)
+
+bench-train: $(VENV)/.bench  ## Time a step of SAC and PE-SAC, with learning, against another library's SAC; run it alone
+	$(PY) sim/benchmark_train.py $(ARGUMENTS)
+
+$(VENV)/.bench: $(VENV)/.messages
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt stable_baselines3
+	touch $@
 
 bench-replay: setup  ## Measure judging and recording: speed, memory, cost, loss; BAG=... for one of yours
 	$(PY) -m perl_replay.bench '$(or $(BAG),tests/bags/reach)' $(ARGUMENTS)
