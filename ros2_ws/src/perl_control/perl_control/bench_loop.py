@@ -27,6 +27,8 @@ MOST_FILTER_US = 250.0
 MOST_GROWTH_KIB = 1024.0
 """Resident memory of the last third over that of the second third."""
 DEFAULT_ADDRESS = '127.0.0.97'
+STATE_AGES_MS = (10, 20, 50, 100)
+"""Where one warns, may hold, does hold, and stops."""
 _LEAST_TICKS = 500
 
 
@@ -62,6 +64,10 @@ def figures_of(measured: Measured) -> dict[str, Any]:
         'inference_us': _quantiles(deciding['inference_us']),
         'filter_us': _quantiles(records['filter_us']),
         'state_age_us': _quantiles(records['state_age_us']),
+        'old_states': {
+            f'{age_ms} ms': int((records['state_age_us'] > 1e3 * age_ms).sum())
+            for age_ms in STATE_AGES_MS
+        },
         'overruns': int(records['overruns'][-1] - records['overruns'][0]),
         'skipped': int(records['skipped'][-1] - records['skipped'][0]),
         'policy_misses': int(records['policy_misses'][-1] - records['policy_misses'][0]),
@@ -106,6 +112,8 @@ def _table(figures: dict[str, Any], bars: list[Bar]) -> str:
         f'{figures["overruns"]} overruns, {figures["skipped"]} skipped, '
         f'{figures["policy_misses"]} policy misses, {figures["memory_kib"] / 1024:.0f} MiB'
     )
+    old = ', '.join(f'{count} older than {age}' for age, count in figures['old_states'].items())
+    lines.append(f'states used: {old}')
     lines.append(f'cyclictest: {figures["cyclictest"] or "not installed"}')
     for bar in bars:
         verdict = 'ok  ' if bar.ok else 'MISS'

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from perl_core.black_box import SUFFIX, BlackBox, BlackBoxHeader, write_black_box
 from perl_core.errors import PerlError
+from perl_safety.severity import Severity
 
 from perl_control.black_box_config import BlackBoxConfig
 from perl_control.states import State
@@ -72,7 +73,7 @@ class BlackBoxWriter:
             self._due_s = now_s + _REST_S
         rests = last['state'] in (State.FAULT, State.STANDBY)
         if self._due_s is not None and (rests or now_s > self._due_s):
-            self._write(last['reasons'].decode(errors='replace') or 'stop')
+            self._write(self._reasons() or 'stop')
         elif not self._silent and now_s - self._heard_s > SILENT_S:
             self._silent = True
             self._write(f'the control loop has been silent for {SILENT_S:g} s')
@@ -83,9 +84,14 @@ class BlackBoxWriter:
         if not len(self._records):
             return
         if not meant:
-            self._write('the control loop died')
+            self._write('; '.join(filter(None, (self._reasons(), 'the control loop died'))))
         elif self._due_s is not None:
-            self._write(self._records[-1]['reasons'].decode(errors='replace') or 'stop')
+            self._write(self._reasons() or 'stop')
+
+    def _reasons(self) -> str:
+        last = self._records[-1]
+        stopped = last['severity'] == Severity.STOP
+        return last['reasons'].decode(errors='replace') if stopped else ''
 
     def _write(self, cause: str) -> None:
         self._due_s = None

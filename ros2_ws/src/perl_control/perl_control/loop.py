@@ -37,6 +37,7 @@ from perl_control.robots.shadow import ShadowRobot
 from perl_control.shared_memory import mailbox_path, telemetry_path
 from perl_control.telemetry import TelemetryRing
 from perl_control.telemetry_writer import TelemetryWriter
+from perl_control.tool_check import require_trained_tool
 from perl_control.watch import Watch
 
 CLOSE_DEADLINE_S = 0.4
@@ -111,6 +112,9 @@ def prepare(config: LoopConfig) -> Prepared:
         sys.stderr.write(f'control loop: {sentence}\n')
     report('connecting')
     link.connect()
+    warning = require_trained_tool(link.tool(), policy.manifest)
+    if warning:
+        sys.stderr.write(f'control loop: {warning}\n')
     kinematics = calibration.kinematics
     parts = Parts(
         link=link,

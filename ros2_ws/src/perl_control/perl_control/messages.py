@@ -17,10 +17,13 @@ from perl_msgs.msg import (
     PolicyState,
     SafetyState,
 )
+from perl_safety.severity import Severity
 from sensor_msgs.msg import JointState
 
 FRAME = 'base'
 NANOSECONDS = 1_000_000_000
+WARN_STATE_AGE_US = 10_000.0
+"""Five missed states; the limits for holding and stopping are the filter's."""
 
 
 def time_message(ros_ns: int) -> Time:
@@ -115,9 +118,10 @@ class Messages:
 
     def controller_state(self, record: np.void) -> ControllerState:
         """Return what the loop is doing."""
+        stopped = record['severity'] == Severity.STOP
         message = ControllerState(
             state=int(record['state']),
-            reason=record['reasons'].decode(errors='replace') if record['severity'] == 2 else '',
+            reason=record['reasons'].decode(errors='replace') if stopped else '',
             bundle_sha256=self._bundle_sha256,
             robot_ip=self._robot_ip,
             robot_mode=int(record['robot_mode']),
@@ -172,13 +176,18 @@ def timing_diagnostics(records: np.ndarray, lost: int, robot_ip: str) -> Diagnos
         'overruns': last['overruns'],
         'skipped': last['skipped'],
         'policy_misses': last['policy_misses'],
+        'state_age_max_us': records['state_age_us'].max(),
         'telemetry_lost': lost,
     }
-    stopped = last['severity'] == 2
+    level, message = DiagnosticStatus.OK, 'running'
+    if values['state_age_max_us'] > WARN_STATE_AGE_US:
+        level, message = DiagnosticStatus.WARN, 'states of the robot came late'
+    if last['severity'] == Severity.STOP:
+        level, message = DiagnosticStatus.ERROR, last['reasons'].decode(errors='replace')
     return DiagnosticStatus(
-        level=DiagnosticStatus.ERROR if stopped else DiagnosticStatus.OK,
+        level=level,
         name='perl_controller: control loop',
-        message=last['reasons'].decode(errors='replace') if stopped else 'running',
+        message=message,
         hardware_id=robot_ip,
         values=[KeyValue(key=key, value=f'{value:.0f}') for key, value in values.items()],
     )

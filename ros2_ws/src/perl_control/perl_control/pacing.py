@@ -54,12 +54,17 @@ class Pacer:
         self._deadline_ns = deadline_ns
         return deadline_ns
 
-    def wait(self) -> Wake:
-        """Sleep until the next deadline."""
+    def wait(self, awake: bool = False) -> Wake:
+        """Sleep until the next deadline.
+
+        Args:
+            awake: do not sleep, so that no other program takes the processor meanwhile.
+        """
         now_ns = time.monotonic_ns()
         deadline_ns = self.advance(now_ns)
         while now_ns < deadline_ns:
-            time.sleep((deadline_ns - now_ns) * 1e-9)
+            if not awake:
+                time.sleep((deadline_ns - now_ns) * 1e-9)
             now_ns = time.monotonic_ns()
         return Wake(deadline_ns, now_ns)
 

@@ -1,9 +1,18 @@
 """What the control loop needs of a robot."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from perl_core.robot_state import RobotState
+
+
+class Tool(NamedTuple):
+    """What is set at the controller about the tool."""
+
+    payload_kg: float
+    """Mass that the controller compensates for."""
+    offset: tuple[float, ...]
+    """Pose of its TCP in the frame of the flange [m, rad], six numbers."""
 
 
 class RobotLink(Protocol):
@@ -14,6 +23,13 @@ class RobotLink(Protocol):
 
         Raises:
             RobotError: one sentence on what was expected, what came and what to do.
+        """
+        ...
+
+    def tool(self) -> Tool | None:
+        """Return what the controller believes to be at the flange; None where nobody asks.
+
+        After ``connect``; blocks for some milliseconds.
         """
         ...
 

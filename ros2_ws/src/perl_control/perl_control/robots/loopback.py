@@ -42,6 +42,9 @@ class LoopbackRobot:
         """Nothing to connect."""
         self._time_ns = time.monotonic_ns()
 
+    def tool(self) -> None:
+        """There is none."""
+
     def guard(self) -> None:
         """Nothing to guard."""
 

@@ -45,6 +45,9 @@ class ShadowRobot:
         """Connect for looking only."""
         self._observer.connect()
 
+    def tool(self) -> None:
+        """Whatever the watched arm carries."""
+
     def guard(self) -> None:
         """Nothing is commanded, so no watchdog is needed."""
 

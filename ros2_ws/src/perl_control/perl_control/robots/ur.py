@@ -13,6 +13,7 @@ from perl_core.errors import RobotError
 from perl_core.robot_state import RUNTIME_PLAYING, RobotState
 from rtde_control import RTDEControlInterface
 
+from perl_control.robots.base import Tool
 from perl_control.robots.connections import Connections
 from perl_control.robots.preflight import RTDE_PORT, Dashboard, require_ready
 from perl_control.robots.ur_receiver import UrReceiver
@@ -52,6 +53,10 @@ class UrRobot:
             ) from error
         self._require_connected()
         self._connections = Connections(self._robot_ip, RTDE_PORT)
+
+    def tool(self) -> Tool:
+        """Return the payload and the TCP that are set at the controller."""
+        return Tool(self._receiver.payload_kg, tuple(self._control.getTCPOffset()))
 
     def guard(self) -> None:
         """Arm the watchdog; it stops the program if no target comes for 1 / WATCHDOG_HZ."""

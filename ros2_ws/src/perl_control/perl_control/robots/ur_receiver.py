@@ -14,7 +14,7 @@ _READY_DEADLINE_S = 2.0
 _POLL_S = 0.01
 _VARIABLES = [
     'timestamp', 'actual_q', 'actual_qd', 'robot_mode', 'safety_mode', 'runtime_state',
-    'speed_scaling', 'target_speed_fraction', 'safety_status_bits',
+    'speed_scaling', 'target_speed_fraction', 'safety_status_bits', 'payload',
 ]
 
 
@@ -62,6 +62,11 @@ class UrReceiver:
     def runtime_state(self) -> int:
         """As the newest state has it; see RobotState."""
         return self._receive.getRuntimeState()
+
+    @property
+    def payload_kg(self) -> float:
+        """As it is set at the controller."""
+        return self._receive.getPayload()
 
     def read_state(self, now_ns: int) -> RobotState:
         """Return the newest state."""
