@@ -30,6 +30,13 @@ def test_a_living_connection_is_alive_and_only_those_to_the_peer_count():
         ours.sendall(b'still usable')
 
 
+def test_nothing_waits_for_an_acknowledgement():
+    with connected() as (port, ours, _):
+        assert not ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        Connections(ADDRESS, port).send_at_once()
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def reset(_ours, theirs):
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     theirs.close()

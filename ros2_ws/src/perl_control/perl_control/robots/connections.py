@@ -1,4 +1,4 @@
-"""Whether the connections that a library holds still live: asked of the kernel.
+"""The connections that a library holds: whether they live, and that they do not wait.
 
 ur_rtde answers a broken connection by making it anew from two threads at once, which corrupts its
 heap (measured: "malloc(): mismatching next->prev_size" after a reset of both connections). So a
@@ -29,6 +29,17 @@ class Connections:
                 # Errors, hang-ups and closed descriptors are told unasked.
                 self._poll.register(int(name), select.POLLRDHUP)
                 self._sockets[int(name)] = os.fstat(int(name)).st_ino
+
+    def send_at_once(self) -> None:
+        """Let nothing wait for the acknowledgement of what was sent before (TCP_NODELAY).
+
+        ur_rtde leaves that as it is: when the robot's stream falls silent, its acknowledgements
+        come 40 ms late, and so do the targets, all at once (measured: a joint at 2 rad/s then
+        jumps ahead at 3 rad/s).
+        """
+        for descriptor in self._sockets:
+            with socket.socket(fileno=os.dup(descriptor)) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def count(self) -> int:

@@ -53,6 +53,7 @@ class UrRobot:
             ) from error
         self._require_connected()
         self._connections = Connections(self._robot_ip, RTDE_PORT)
+        self._connections.send_at_once()
 
     def tool(self) -> Tool:
         """Return the payload and the TCP that are set at the controller."""
