@@ -256,8 +256,8 @@ class Trials:
         self._judge_reason(case, result)
         if result.stopped_s is None:
             return
-        detected_s = case.detect_s if result.detected_s is None else (
-            min(result.detected_s, case.detect_s))
+        known = result.detected_s is not None and not case.lates_arm
+        detected_s = min(result.detected_s or 0.0, case.detect_s) if known else case.detect_s
         moving = self._stage.trace.since(fault_ns)
         result.bar_s = detected_s + fastest_rad_s(moving) / case.deceleration_rad_s2 + SLACK_S
         if result.stopped_s > result.bar_s:
