@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import gymnasium
+import numpy as np
 from perl_core.bundle.export import description_of, export_bundle
 from perl_core.bundle.manifest import Manifest, TrainedCalibration
 from perl_core.bundle.reading import manifest_sha256
@@ -31,8 +32,9 @@ class Args:
     """Which of the run's checkpoints: the best on the validation goals, or the newest."""
     out: Path
     """Folder of the bundle; must not exist."""
-    evaluation: Path | None = None
-    """JSON file with the figures of the policy's evaluation, as sim/evaluate.py writes it."""
+    evaluation: tuple[Path, ...] = ()
+    """JSON files with figures of the policy's evaluation, as sim/evaluate.py writes them; those of
+    several files go under the files' names."""
     episodes: int = 4
     """Episodes from which real observations are taken."""
     seed: int = 1_000_000
@@ -54,14 +56,12 @@ def environment_of(loaded: Loaded) -> UR5eReachConfig:
         ) from error
 
 
-def read_evaluation(path: Path | None) -> dict[str, Any]:
-    """Return the figures in a JSON file; none without a file.
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Return the figures in a JSON file.
 
     Raises:
         BundleError: the file cannot be read, or holds no JSON object.
     """
-    if path is None:
-        return {}
     try:
         figures = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
@@ -69,6 +69,21 @@ def read_evaluation(path: Path | None) -> dict[str, Any]:
     if not isinstance(figures, dict):
         raise BundleError(f'the evaluation {path} must hold a JSON object of figures')
     return figures
+
+
+def evaluation_of(paths: tuple[Path, ...]) -> dict[str, Any]:
+    """Return the figures that the bundle is to tell."""
+    figures = {path.stem: read_evaluation(path) for path in paths}
+    return next(iter(figures.values())) if len(figures) == 1 else figures
+
+
+def observed(loaded: Loaded, args: Args) -> np.ndarray:
+    """Return the observations of deterministic episodes, shape (count, observation size)."""
+    env = gymnasium.make(REACH_ID, config=environment_of(loaded), disable_env_checker=True)
+    seeds = range(args.seed, args.seed + args.episodes)
+    seen = gather(env, agent_policy(loaded.agent), seeds)
+    env.close()
+    return seen
 
 
 def summary(out: Path, manifest: Manifest) -> dict[str, Any]:
@@ -87,17 +102,15 @@ def main(args: Args) -> None:
     """Export."""
     torch.set_num_threads(1)
     loaded = load_agent(args.run, args.checkpoint)
-    evaluation = read_evaluation(args.evaluation)
-    env = gymnasium.make(REACH_ID, config=environment_of(loaded), disable_env_checker=True)
-    seeds = range(args.seed, args.seed + args.episodes)
-    observations = gather(env, agent_policy(loaded.agent), seeds)
-    env.close()
+    evaluation = evaluation_of(args.evaluation)
     arm = nominal_calibration()
     calibration = TrainedCalibration(
         content_sha256=arm.content_sha256(), dh_parameters=arm.dh_parameters
     )
     description = description_of(loaded, calibration, evaluation)
-    manifest = export_bundle(loaded.agent.export_modules(), args.out, description, observations)
+    manifest = export_bundle(
+        loaded.agent.export_modules(), args.out, description, observed(loaded, args)
+    )
     sys.stdout.write(json.dumps(summary(args.out, manifest), indent=2) + '\n')
 
 

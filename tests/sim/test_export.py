@@ -43,7 +43,7 @@ def test_a_run_becomes_a_bundle_that_acts_like_its_agent(run, tmp_path, capsys):
     folder, agent = run
     figures = tmp_path / 'evaluation.json'
     figures.write_text('{"success": 0.95}', encoding='utf-8')
-    args = export.Args(run=folder, out=tmp_path / 'policy', evaluation=figures, episodes=1)
+    args = export.Args(run=folder, out=tmp_path / 'policy', evaluation=(figures,), episodes=1)
     export.main(args)
     policy = Policy.load(args.out, Contract())
     printed = json.loads(capsys.readouterr().out)
@@ -69,7 +69,7 @@ def test_a_run_is_exported_with_the_environment_that_it_was_trained_in(run, tmp_
     loaded = load_agent(folder, 'best')
     assert export.environment_of(loaded).horizon_s == 0.4
     args = export.Args(run=folder, out=tmp_path / 'policy')
-    seen = export.gather(loaded.agent, export.environment_of(loaded), args)
+    seen = export.observed(loaded, args)
     assert len(seen) == args.episodes * 10
 
 
@@ -89,4 +89,13 @@ def test_an_evaluation_that_cannot_be_read_is_named(run, tmp_path, text):
         figures.write_text(text, encoding='utf-8')
     args = export.Args(run=run[0], out=tmp_path / 'policy')
     with pytest.raises(BundleError, match=r'evaluation\.json'):
-        export.main(dataclasses.replace(args, evaluation=figures))
+        export.main(dataclasses.replace(args, evaluation=(figures,)))
+
+
+def test_figures_of_several_files_go_under_their_names(tmp_path):
+    for name in ('goals', 'axes'):
+        (tmp_path / f'{name}.json').write_text(json.dumps({'of': name}), encoding='utf-8')
+    paths = tuple(tmp_path / f'{name}.json' for name in ('goals', 'axes'))
+    assert export.evaluation_of(paths) == {'goals': {'of': 'goals'}, 'axes': {'of': 'axes'}}
+    assert export.evaluation_of(paths[:1]) == {'of': 'goals'}
+    assert export.evaluation_of(()) == {}

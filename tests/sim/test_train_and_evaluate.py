@@ -103,3 +103,12 @@ def test_every_axis_of_the_randomisation_is_evaluated_alone(trained, tmp_path, c
         'position_noise_rad=0.0001', 'velocity_noise_rad_s=0.001',
     }  # fmt: skip
     assert all(result['episodes'] == 1 for result in figures['axes'].values())
+
+
+def test_a_run_of_another_contract_or_with_an_unknown_field_is_one_sentence(trained, capsys):
+    with pytest.raises(CheckpointError, match=r"contract\.group = 'SO3', now it is 'SO2'"):
+        run(TRAIN, '--run', trained, *TINY, '--resume', '--group', 'SO2')
+    for wrong in (('--agent.kind', 'ppo'), ('--agent.widht', '3'), ('--task', 'moon')):
+        with pytest.raises(SystemExit):
+            run(TRAIN, '--run', trained, *wrong)
+        assert wrong[1] in capsys.readouterr().err or wrong[0] == '--agent.widht'
