@@ -8,7 +8,7 @@ from experiment.pictures import COLOURS, panels, with_legend
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 import numpy as np
-from perl_sim.envs.reach_config import task
+from perl_sim.envs.reach_config import UR5eReachConfig, task
 from perl_sim.obstacles import Box
 from reach_experiment.agents import ABLATIONS, MAIN, TRIALS
 from reach_experiment.baseline import Baseline
@@ -136,10 +136,16 @@ def _draw_map(axis: Axes, points: Points, plane: str, boxes: Sequence[Box]) -> N
     axis.grid(visible=False)
 
 
-def gate_map_of(points: Points, boxes: Sequence[Box]) -> Figure:
-    """Return the gate of one agent, from above and from the side."""
-    figure, axes = panels(1, 2, 3.2, 3.0)
-    for axis, plane in zip(axes, ('xy', 'xz'), strict=True):
-        _draw_map(axis, [point | {'value': point['gate']} for point in points], plane, boxes)
-    figure.suptitle('mean probability of the standard branch')
+def gate_beside_error(gate: Points, errors: Points, config: UR5eReachConfig) -> Figure:
+    """Return the gate of one policy and the measured symmetry, from above and from the side."""
+    figure, axes = panels(2, 2, 3.4, 3.2)
+    shown = {
+        'gate': [point | {'value': point['gate']} for point in gate],
+        f'{config.contract.group} broken': [p | {'value': _is_broken(p)} for p in errors],
+    }
+    for column, (title, points) in enumerate(shown.items()):
+        for row, plane in enumerate(('xy', 'xz')):
+            axis = axes[2 * row + column]
+            _draw_map(axis, points, plane, config.boxes)
+            axis.set_title(title)
     return figure

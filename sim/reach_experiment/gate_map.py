@@ -1,16 +1,14 @@
 """What a trained gate says over the workspace, beside the symmetry error measured there."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from experiment.files import Row, replace_text, table_text
 import numpy as np
-from perl_core.agents.pe_sac import PESAC
 from perl_core.kinematics import Kinematics
 from perl_core.observation import build_observation
 from perl_sim.envs.reach_config import UR5eReachConfig
 from reach_experiment.states import drawn_states
-import torch
 
 COUNT = 600
 """States in a map."""
@@ -18,9 +16,12 @@ COLUMNS = ('x_m', 'y_m', 'z_m', 'gate')
 """Of the CSV: where the tool is, and the probability of the standard branch."""
 
 
-@torch.no_grad()
-def gate_rows(agent: PESAC, config: UR5eReachConfig) -> Iterable[Row]:
-    """Return the state gate of an agent all over the workspace of a task."""
+Gate = Callable[[np.ndarray], np.ndarray]
+"""Maps observations, shape (batch, observation size), to lambda(s), shape (batch,)."""
+
+
+def gate_rows(gate: Gate, config: UR5eReachConfig) -> list[Row]:
+    """Return what a gate says all over the workspace of a task."""
     kinematics, states = Kinematics(), list(drawn_states(config, COUNT, seed=1))
     seen = np.stack([
         build_observation(
@@ -28,11 +29,10 @@ def gate_rows(agent: PESAC, config: UR5eReachConfig) -> Iterable[Row]:
         )
         for state in states
     ])
-    gates = agent.gate.probability(torch.from_numpy(seen))
     return [
         dict(zip(('x_m', 'y_m', 'z_m'), map(float, state.tool.position_m), strict=True))
-        | {'gate': float(gate)}
-        for state, gate in zip(states, gates, strict=True)
+        | {'gate': float(value)}
+        for state, value in zip(states, gate(seen), strict=True)
     ]
 
 

@@ -9,16 +9,27 @@ from typing import Any
 from experiment.files import replace_text
 from experiment.runs import Origin
 import gymnasium
+import numpy as np
 from perl_core.agents.pe_sac import PESAC
 from perl_core.checkpoint import read_config, require_same_config
 from perl_core.training import Environments, Trainer
 from perl_sim import REACH_ID
 from reach_experiment.files import ReachRunFiles
-from reach_experiment.gate_map import gate_rows, write_gate_map
+from reach_experiment.gate_map import Gate, gate_rows, write_gate_map
 from reach_experiment.plan import ReachRun
 import torch
 
 CHECKPOINTS = 'checkpoint-*'
+
+
+def gate_of(agent: PESAC) -> Gate:
+    """Return the state gate of an agent as a function of arrays."""
+
+    @torch.no_grad()
+    def gate(observations: np.ndarray) -> np.ndarray:
+        return agent.gate.probability(torch.from_numpy(observations)).numpy()
+
+    return gate
 
 
 def machine() -> dict[str, Any]:
@@ -58,7 +69,7 @@ def do_run(run: ReachRun, raw: Path, runs: Path, origin: Origin) -> None:
             trainer.run()
         files.write_curve(origin.git)
         if run.agent.kind == 'pe':
-            write_gate_map(files.gate_map, gate_rows(trainer.agent, run.evaluation))
+            write_gate_map(files.gate_map, gate_rows(gate_of(trainer.agent), run.evaluation))
         seconds = files.evaluations()[-1]['seconds']
         files.describe(**described, seconds=seconds)
         files.tidy()

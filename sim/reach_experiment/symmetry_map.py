@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from experiment.files import replace_text, table_text
+from experiment.files import Row, replace_text, table_text
 import gymnasium
 import numpy as np
 from perl_core.action import damped_least_squares
@@ -176,7 +176,11 @@ def map_file(folder: Path, name: str, group: str) -> Path:
 
 def write_map(path: Path, name: TaskName, group: Literal['SO3', 'SO2'], count: int) -> None:
     """Write the comparison of ``count`` states of a task."""
-    config = task(name, group)
+    replace_text(path, table_text(COLUMNS, map_rows(task(name, group), count)))
+
+
+def map_rows(config: UR5eReachConfig, count: int) -> list[Row]:
+    """Return the comparison of ``count`` states of a task under its group."""
     probe, rows = SymmetryProbe(config), []
     for seed, state in enumerate(drawn_states(config, count)):
         found = probe.compare(state, probe.draw(), seed)
@@ -185,4 +189,4 @@ def write_map(path: Path, name: TaskName, group: Literal['SO3', 'SO2'], count: i
                  'collision_differs': int(found.collision_differs)}  # fmt: skip
         rows.append(dict(place) | found._asdict() | flags)
     probe.close()
-    replace_text(path, table_text(COLUMNS, rows))
+    return rows
