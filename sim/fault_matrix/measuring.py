@@ -12,6 +12,10 @@ REST_RAD_S = 0.01
 """The arm stands below this in every joint."""
 
 
+_ELBOW_FRAME = 2
+"""Denavit-Hartenberg frame with its origin in the elbow."""
+
+
 class Excess(NamedTuple):
     """How far the arm went beyond a limit; negative: how far it stayed away."""
 
@@ -64,6 +68,7 @@ def excesses(
     speed = np.abs(velocity)
     joint, fastest = int(beyond.max(axis=0).argmax()), int(speed.max(axis=0).argmax())
     tools = [_tool(kinematics, q, qd) for q, qd in zip(position, velocity, strict=True)]
+    elbows_m = [float(kinematics.frames(q)[_ELBOW_FRAME, 2, 3]) for q in position]
     distances_m = [math.dist(place, limits.workspace_centre_base_m) for place, _ in tools]
     return (
         Excess(f'joint_position:{JOINT_NAMES[joint]} [rad]', float(beyond.max())),
@@ -72,6 +77,7 @@ def excesses(
         Excess('workspace:sphere [m]', max(distances_m) - limits.workspace_radius_m),
         Excess('workspace:table [m]',
                limits.min_tool_height_base_m - min(float(place[2]) for place, _ in tools)),
+        Excess('elbow:height [m]', limits.min_elbow_height_base_m - min(elbows_m)),
         Excess('tool_speed [m/s]',
                max(speed for _, speed in tools) - limits.max_tool_speed_m_s),
     )

@@ -47,6 +47,7 @@ def test_a_standing_arm_is_fine_whether_or_not_a_program_runs(monitor, runtime_s
     ({'joint_velocity_rad_s': joint(0, 2.5, np.zeros(6))}, 'tool_speed'),
     ({'joint_position_rad': joint(0, math.pi)}, 'workspace:sphere'),
     ({'joint_position_rad': joint(1, -0.5)}, 'workspace:table'),
+    ({'joint_position_rad': joint(1, 0.2)}, 'elbow:height'),
     ({'fresh_ns': NOW - int(0.25e9)}, 'stale_state'),
     ({'safety_status_bits': 4, 'safety_mode': 3}, 'safety_bits:protective_stop'),
     ({'safety_mode': 5}, 'safety_mode:5'),

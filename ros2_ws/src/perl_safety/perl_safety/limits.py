@@ -85,6 +85,8 @@ class MonitorLimits(_Checked):
     """Radius of that sphere (UR5e data sheet: reach 0.85 m)."""
     min_tool_height_base_m: float = _limit(-1.0, 1.5)
     """Lowest z of tool0: the table plane."""
+    min_elbow_height_base_m: float = _limit(-1.0, 0.5)
+    """Lowest z of the elbow, where upper arm and forearm meet."""
     max_tool_speed_m_s: float = _limit(0.01, 2.95)
     """Of the origin of tool0."""
     state_stop_age_s: float = _limit(0.01, 0.5)
@@ -113,8 +115,6 @@ class SafetyLimits(MonitorLimits):
     """Of every joint, from command to command; the stop ramp uses all of it."""
     min_link_height_base_m: float = _limit(-1.0, 1.0)
     """Lowest z of the surface of upper arm, forearm and wrists: the table."""
-    min_elbow_height_base_m: float = _limit(-1.0, 0.5)
-    """Lowest z of the elbow's axis."""
     min_self_distance_m: float = _limit(0.0, 0.1)
     """Between the surfaces of links that are no neighbours."""
     min_singular_sine: float = _limit(0.0, 0.5)

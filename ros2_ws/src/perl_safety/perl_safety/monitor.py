@@ -17,6 +17,9 @@ from perl_safety.limits import MonitorLimits
 from perl_safety.rules.safety_bits import safety_reason
 from perl_safety.severity import Severity
 
+_ELBOW_FRAME = 2
+"""Denavit-Hartenberg frame with its origin in the elbow."""
+
 
 class Violation(NamedTuple):
     """One limit that does not hold."""
@@ -144,6 +147,7 @@ class Monitor:
         tool, jacobian = self._kinematics.tool_pose_and_jacobian(state.joint_position_rad)
         distance_m = math.dist(tool.position_m, self._centre_m)
         height_m = float(tool.position_m[2])
+        elbow_m = float(self._kinematics.frames(state.joint_position_rad)[_ELBOW_FRAME, 2, 3])
         speed_m_s = float(np.linalg.norm(jacobian[:3] @ state.joint_velocity_rad_s))
         found = []
         if distance_m > limits.workspace_radius_m:
@@ -155,6 +159,11 @@ class Monitor:
             found.append(Violation(
                 'workspace:table',
                 f'tool0 at z = {height_m:.3f} m, at least {limits.min_tool_height_base_m}',
+            ))
+        if elbow_m < limits.min_elbow_height_base_m:
+            found.append(Violation(
+                'elbow:height',
+                f'elbow at z = {elbow_m:.3f} m, at least {limits.min_elbow_height_base_m}',
             ))
         if speed_m_s > limits.max_tool_speed_m_s:
             found.append(Violation(
