@@ -1,7 +1,7 @@
 """Cause every fault of the fault matrix, several times, and judge what the stack does.
 
-Trials that are in the output already are skipped, so the same command continues a run that was
-interrupted; --fresh begins anew. Ctrl-C stops after the present step and prints what there is.
+Ctrl-C (or SIGTERM) stops and prints what there is; --resume goes on with the trials that are not
+in the output yet. The page in docs is made of the output in the end.
 """
 
 import dataclasses
@@ -59,8 +59,8 @@ class Args:
     """Made of all figures in the output."""
     keep: Path | None = None
     """Folder for bags and logs; without it they are deleted at the end."""
-    fresh: bool = False
-    """Delete the output first."""
+    resume: bool = False
+    """Skip the trials that are in the output already; otherwise it is begun anew."""
     list: bool = False
     """Print the names of all faults and do nothing."""
 
@@ -80,7 +80,7 @@ def chosen(args: Args) -> list[Case]:
 
 def run(args: Args, console: Console) -> bool:
     """Do the trials that are still to do; return whether all bars hold."""
-    if args.fresh:
+    if not args.resume:
         args.output.unlink(missing_ok=True)
     done = {(r.name, r.number, r.seed) for r in files.read(args.output)}
     cases = chosen(args)
@@ -91,7 +91,7 @@ def run(args: Args, console: Console) -> bool:
     try:
         _do(args, todo, console)
     except KeyboardInterrupt:
-        console.print('interrupted; the same command goes on from here', style='yellow')
+        console.print('interrupted; --resume goes on from here', style='yellow')
     wanted = {case.name for case in cases}
     results = [r for r in files.read(args.output) if r.name in wanted and r.seed == args.seed]
     args.page.parent.mkdir(parents=True, exist_ok=True)
