@@ -166,6 +166,19 @@ def test_the_callers_environment_wins():
     assert environment_of_stack({})['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
 
 
+def test_a_claim_that_ends_takes_away_what_killed_processes_left():
+    claim = Claim('127.0.4.92', {'ROS_DOMAIN_ID': '160'})
+    ours, others = (Path(f'/dev/shm/perl-127.0.4.{last}-mailbox') for last in (92, 921))
+    try:
+        ours.touch()
+        others.touch()
+        claim.release()
+        assert not ours.exists()
+        assert others.exists()
+    finally:
+        others.unlink()
+
+
 def test_one_stack_an_address_and_one_a_domain():
     first = Claim('127.0.4.90', {'ROS_DOMAIN_ID': '158'})
     with pytest.raises(ConfigError, match=r'127\.0\.4\.90 is already running'):
