@@ -93,7 +93,7 @@ def motion(action, periods=6):
     """Return observations of an arm that follows its commands at once."""
     command, goal, rows = Command(HOME.copy(), np.zeros(6)), Pose(np.zeros(3), np.eye(3)), []
     for _ in range(periods):
-        rows.append(build_observation(*command, goal, KINEMATICS, CONTRACT))
+        rows.append(build_observation(*command[:2], goal, KINEMATICS, CONTRACT))
         target = joint_velocity_target(action, command, KINEMATICS, CONTRACT)
         command = plan_segment(target, command, CONTRACT).last
     return np.array(rows), np.tile(action, (periods, 1))
