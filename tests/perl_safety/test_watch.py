@@ -10,7 +10,7 @@ from perl_safety.heartbeat import HeartbeatReader, HeartbeatWriter
 from perl_safety.limits import load_limits
 from perl_safety.monitor import Monitor
 from perl_safety.severity import Severity
-from perl_safety.watch import Watch
+from perl_safety.watch import LoopWatch, Watch
 import pytest
 
 HOME = np.array(Contract().home_rad)
@@ -150,6 +150,33 @@ def test_a_silent_dashboard_is_told_and_stops_nothing(watch, link, reader):
     assert not reader.read().stop and link.stops == 0
     link.remote = True
     wait_until(lambda: not watch.status().silence)
+
+
+@pytest.fixture
+def loop(tmp_path):
+    writer = HeartbeatWriter(tmp_path / 'loop')
+    yield writer
+    writer.close()
+
+
+def found(watched, age_s):
+    return [each.reason for each in watched.violations(time.monotonic_ns() + int(age_s * 1e9))]
+
+
+def test_a_loop_that_moved_the_arm_and_fell_silent_is_a_reason_until_it_rests(loop, tmp_path):
+    watched = LoopWatch(HeartbeatReader(tmp_path / 'loop'), 0.2)
+    loop.beat(False, 'MOVING')
+    assert found(watched, 0.1) == []
+    assert found(watched, 0.3) == ['loop_heartbeat']
+    assert found(watched, 0.3) == ['loop_heartbeat'], 'it stays'
+    loop.beat(True, 'ARMED')
+    assert found(watched, 10.0) == [], 'an arm at rest may be left alone'
+
+
+def test_what_a_dead_loop_left_behind_and_no_loop_at_all_are_no_reasons(loop, tmp_path):
+    loop.beat(False, 'MOVING')
+    assert found(LoopWatch(HeartbeatReader(tmp_path / 'loop'), 0.2), 5.0) == []
+    assert found(LoopWatch(HeartbeatReader(tmp_path / 'none'), 0.2), 0.0) == []
 
 
 def test_the_end_of_the_watch_is_a_stop_for_the_loop(watch, reader):

@@ -9,6 +9,7 @@ from perl_core.errors import PolicyError, RobotError
 from perl_core.kinematics import Pose
 from perl_core.robot_state import RUNTIME_PLAYING, RobotState
 from perl_safety.filter import SafetyFilter
+from perl_safety.heartbeat import HeartbeatWriter
 from perl_safety.rules.safety_bits import safety_reason
 
 from perl_control.mailbox import Mailbox, Mode, Orders
@@ -48,6 +49,8 @@ class Parts(NamedTuple):
     """To the node."""
     pacer: Pacer
     """Deadlines."""
+    heartbeat: HeartbeatWriter | None = None
+    """Tells the safety monitor whether the arm moves; None: there is none to tell."""
 
 
 class ControlLoop:
@@ -135,6 +138,8 @@ class ControlLoop:
             parts.safety.limited_ticks, parts.safety.stops, parts.runner.misses
         )
         parts.telemetry.finish(self._tick, wake, parts.pacer, self._state)
+        if parts.heartbeat is not None:
+            parts.heartbeat.beat(self._at_rest, self._state.name)
 
     def _rehearse(self) -> bool:
         """Before a tick that will ask the policy, warm the caches for it in time left over.

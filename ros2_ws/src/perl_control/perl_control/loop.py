@@ -19,7 +19,7 @@ from perl_core.bundle.runtime import Policy
 from perl_core.contract import Contract
 from perl_core.errors import PerlError
 from perl_safety.filter import SafetyFilter
-from perl_safety.heartbeat import HeartbeatReader, heartbeat_path
+from perl_safety.heartbeat import HeartbeatReader, HeartbeatWriter, heartbeat_path
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 
 from calibration.loader import load_calibration, nominal_calibration
@@ -124,6 +124,7 @@ def prepare(config: LoopConfig) -> Prepared:
         mailbox=mailbox,
         telemetry=TelemetryWriter(ring),
         pacer=Pacer(contract.control_period_s),
+        heartbeat=HeartbeatWriter(heartbeat_path(config.robot_ip, 'loop')),
     )
     return Prepared(parts, policy.sha256, black_box)
 
@@ -142,6 +143,8 @@ def run(config: LoopConfig) -> None:
     parts.link.guard()
     report('ready', bundle_sha256=bundle_sha256)
     loop.run()
+    if parts.heartbeat is not None:
+        parts.heartbeat.close()
     if black_box is not None:
         black_box.end()
     threading.Timer(CLOSE_DEADLINE_S, os._exit, (0,)).start()

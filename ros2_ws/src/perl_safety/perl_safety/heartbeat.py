@@ -1,4 +1,7 @@
-"""The monitor's heartbeat: one small record in shared memory that the control loop reads.
+"""A heartbeat: one small record in shared memory, the monitor's and the control loop's.
+
+Each reads the other's: the loop stops the arm when the monitor is silent or objects, the monitor
+when the loop is silent that said last that the arm moves.
 
 The record stands between two counters. The writer raises the first, writes, then sets the second
 to match; the reader takes the second, the record, then the first, and believes them only if they
@@ -32,7 +35,7 @@ class Beat(NamedTuple):
     time_ns: int | None
     """time.monotonic_ns() of the writer; None if there never was a beat."""
     stop: bool
-    """The monitor wants the arm to stop, or does not watch."""
+    """Of the monitor: the arm must stop, or nobody watches. Of the loop: the arm rests."""
     reason: str
     """Why."""
 
@@ -47,9 +50,9 @@ class Beat(NamedTuple):
 NO_BEAT = Beat(None, True, 'no_heartbeat')
 
 
-def heartbeat_path(robot_ip: str) -> Path:
-    """Return where the monitor of this robot beats."""
-    return Path('/dev/shm') / f'perl-{robot_ip}-monitor'
+def heartbeat_path(robot_ip: str, who: str = 'monitor') -> Path:
+    """Return where the monitor of this robot, or its loop, beats."""
+    return Path('/dev/shm') / f'perl-{robot_ip}-{who}'
 
 
 class HeartbeatWriter:

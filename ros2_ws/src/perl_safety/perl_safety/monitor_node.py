@@ -25,12 +25,12 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from calibration.loader import load_calibration
-from perl_safety.heartbeat import HeartbeatWriter, heartbeat_path
+from perl_safety.heartbeat import HeartbeatReader, HeartbeatWriter, heartbeat_path
 from perl_safety.limits import DEFAULT_LIMITS_FILE, load_limits
 from perl_safety.monitor import Monitor
 from perl_safety.priority import come_first
 from perl_safety.ur_link import UrLink
-from perl_safety.watch import PRIORITY, Watch, WatchStatus
+from perl_safety.watch import PRIORITY, LoopWatch, Watch, WatchStatus
 
 _PARAMETERS: dict[str, tuple[Any, str]] = {
     'robot_ip': ('', 'Address of the robot.'),
@@ -57,6 +57,7 @@ class _Session(NamedTuple):
     link: UrLink
     monitor: Monitor
     heartbeat: HeartbeatWriter
+    loop: LoopWatch
 
 
 class MonitorNode(LifecycleNode):
@@ -96,8 +97,8 @@ class MonitorNode(LifecycleNode):
         """Watch and beat."""
         if self._session is None:
             return TransitionCallbackReturn.ERROR
-        _, rate_hz, link, monitor, heartbeat = self._session
-        self._watch = Watch(link, monitor, heartbeat, rate_hz)
+        _, rate_hz, link, monitor, heartbeat, loop = self._session
+        self._watch = Watch(link, monitor, heartbeat, rate_hz, loop)
         self._watch.start()
         return super().on_activate(state)
 
@@ -147,7 +148,10 @@ class MonitorNode(LifecycleNode):
         except PerlError:
             heartbeat.close()
             raise
-        return _Session(robot_ip, float(rate_hz), link, monitor, heartbeat)
+        loop = LoopWatch(
+            HeartbeatReader(heartbeat_path(robot_ip, 'loop')), limits.heartbeat_timeout_s
+        )
+        return _Session(robot_ip, float(rate_hz), link, monitor, heartbeat, loop)
 
     def _end_watch(self) -> None:
         """End the watching thread, if there is one."""

@@ -9,7 +9,7 @@ import numpy as np
 from perl_core.errors import RobotError
 from perl_core.robot_state import RobotState
 
-from perl_safety.heartbeat import HeartbeatWriter
+from perl_safety.heartbeat import HeartbeatReader, HeartbeatWriter
 from perl_safety.monitor import Monitor, Violation
 from perl_safety.priority import come_first
 from perl_safety.severity import Severity
@@ -46,6 +46,34 @@ class Link(Protocol):
         ...
 
 
+class LoopWatch:
+    """Looks at the heartbeat of the control loop."""
+
+    def __init__(self, reader: HeartbeatReader, timeout_s: float) -> None:
+        """Remember where to look.
+
+        Args:
+            reader: of the loop's heartbeat.
+            timeout_s: an arm that moves without a beat for longer must stop.
+        """
+        self._reader, self._timeout_s = reader, timeout_s
+        self._heard = False
+
+    def violations(self, now_ns: int) -> tuple[Violation, ...]:
+        """Return whether a loop that moved the arm has fallen silent."""
+        beat = self._reader.read()
+        age_s = beat.age_s(now_ns)
+        # What a loop left behind that died before this monitor began is not its concern.
+        self._heard = self._heard or age_s <= self._timeout_s
+        if beat.stop or not self._heard or age_s <= self._timeout_s:
+            return ()
+        return (Violation(
+            'loop_heartbeat',
+            f'the control loop moves the arm and was silent for {age_s:.2f} s, at most '
+            f'{self._timeout_s} s',
+        ),)
+
+
 class WatchStatus(NamedTuple):
     """What the watch last saw."""
 
@@ -69,7 +97,12 @@ class Watch:
     """Watches one robot in a thread of its own until ``end``."""
 
     def __init__(
-        self, link: Link, monitor: Monitor, heartbeat: HeartbeatWriter, rate_hz: float
+        self,
+        link: Link,
+        monitor: Monitor,
+        heartbeat: HeartbeatWriter,
+        rate_hz: float,
+        loop: LoopWatch | None = None,
     ) -> None:
         """Set up; ``start`` begins.
 
@@ -78,7 +111,9 @@ class Watch:
             monitor: judge of its state.
             heartbeat: written every round.
             rate_hz: rounds a second.
+            loop: looks at the heartbeat of the control loop; None: nobody does.
         """
+        self._loop = loop
         self._link = link
         self._monitor = monitor
         self._heartbeat = heartbeat
@@ -142,7 +177,8 @@ class Watch:
         now_ns = time.monotonic_ns()
         with self._lock:
             self._state_age_s = state.age_s(now_ns)
-            latched = self._monitor.check(state, now_ns, self._local)
+            silent = () if self._loop is None else self._loop.violations(now_ns)
+            latched = self._monitor.check(state, now_ns, (*self._local, *silent))
         self._heartbeat.beat(bool(latched), '; '.join(latched))
         if latched:
             self._stop_arm(state)
