@@ -134,6 +134,9 @@ def changed(config: Config, changes: Changes) -> Config:
         if not hasattr(config, name):
             raise ConfigError(f'{type(config).__name__} has no field {name!r}')
         old = getattr(config, name)
-        is_part = isinstance(value, Mapping) and dataclasses.is_dataclass(old)
-        values[name] = dataclasses.replace(old, **value) if is_part else value
+        is_part = isinstance(value, Mapping)
+        if is_part and dataclasses.is_dataclass(old) and not isinstance(old, type):
+            values[name] = dataclasses.replace(old, **value)
+        else:
+            values[name] = value
     return dataclasses.replace(config, **values)

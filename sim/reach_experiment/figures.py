@@ -23,7 +23,7 @@ _BINS = 16
 """Cells of a map along each side."""
 _HALF_M = 0.36
 """Half of the side of a map: a little more than the workspace's radius."""
-Points = Sequence[Mapping[str, float]]
+Points = Sequence[dict[str, float]]
 
 
 def colour(trial: str) -> str:
@@ -70,7 +70,7 @@ def _draw_baseline(axis: Axes, found: Baseline, measure: str) -> None:
 
 def symmetry_maps(raw: Path) -> Figure | None:
     """Return where each group holds in each task: from above, and from the side."""
-    known = [(t, g) for t, g in MAPS if map_file(raw, t, g).exists()]
+    known = [pair for pair in MAPS if map_file(raw, *pair).exists()]
     if not known:
         return None
     figure, axes = panels(2, len(known), 3.2, 3.0)

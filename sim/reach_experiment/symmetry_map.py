@@ -117,11 +117,11 @@ class SymmetryProbe:
             turn.of_vectors(state.action),
         )  # fmt: skip
         first, second = self._changes(state, seed), self._changes(turned, seed)
-        errors = [
+        one_step, several = (
             _relative(turn.of_vectors(first.of_step[step]), second.of_step[step])
             for step in (0, -1)
-        ]
-        return Comparison(True, *errors, first.collision != second.collision)
+        )
+        return Comparison(True, one_step, several, first.collision != second.collision)
 
     def _changes(self, state: State, seed: int) -> '_Changes':
         options = {'joint_position_rad': state.joint_position_rad, 'goal': state.goal}
@@ -141,8 +141,9 @@ class SymmetryProbe:
         else:
             found = self._inverse(turn.of_pose(state.tool), found)
         low, high = self._contract.joint_lower_rad, self._contract.joint_upper_rad
-        is_allowed = found is not None and bool(((found > low) & (found < high)).all())
-        return found if is_allowed and self._checker.is_free(found) else None
+        if found is None or not ((found > low) & (found < high)).all():
+            return None
+        return found if self._checker.is_free(found) else None
 
     def _inverse(self, pose: Pose, start_rad: np.ndarray) -> np.ndarray | None:
         """Return joint angles of a pose, found by damped least squares from two starts."""
