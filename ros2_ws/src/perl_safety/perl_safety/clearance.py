@@ -129,8 +129,8 @@ class Places(NamedTuple):
     """Shape (n, 7, 4, 4)."""
     points_m: np.ndarray
     """Of the rows that look at points, then both ends of all capsules, shape (n, points, 3)."""
-    nearest: tuple[Nearest, ...]
-    """Of pairs, and of boxes where there are any."""
+    nearest: tuple[Nearest | None, ...]
+    """Of pairs and of boxes, where they were looked at."""
 
 
 class Clearances:
@@ -154,6 +154,9 @@ class Clearances:
         """In the order of the values."""
         self.lipschitz = np.array([_lipschitz(parameters, row) for row in self.rows])
         """Greatest change with each joint [1/rad], shape (rows, 6)."""
+        boxes = len(self.rows) - len(self._boxes)
+        self._of_pairs = slice(boxes - len(self._pairs), boxes)
+        self._of_boxes = slice(boxes, len(self.rows))
         self._arrange()
 
     def _arrange(self) -> None:
@@ -191,55 +194,72 @@ class Clearances:
         self._moves = np.array([np.arange(_JOINTS) < upper for _, upper in moved])
         self._carries = np.array([np.arange(_JOINTS) < lower for lower, _ in moved])
 
-    def at(self, joint_position_rad: np.ndarray) -> Places:
-        """Return every row at n joint positions, shape (n, 6)."""
+    def at(self, joint_position_rad: np.ndarray, doubtful: np.ndarray | None = None) -> Places:
+        """Return every row at n joint positions, shape (n, 6).
+
+        Args:
+            joint_position_rad: the positions.
+            doubtful: bool, shape (rows,): where none of the pairs, or of the boxes, is in doubt,
+                they are infinitely far away instead; all are looked at without it.
+        """
         frames = np.stack([self._kinematics.frames(row) for row in joint_position_rad])
-        turned = frames[:, self._frame, :3]
-        points = (turned @ self._local)[..., 0]
+        points = (frames[:, self._frame, :3] @ self._local)[..., 0]
+        values, nearest = [self._of_points(points, joint_position_rad)], []
+        for of_kind, ends, look in (
+            (self._of_pairs, self._pair_ends, self._see_pairs),
+            (self._of_boxes, self._box_ends, self._see_boxes),
+        ):
+            seen = len(ends) and (doubtful is None or doubtful[of_kind].any())
+            found = look(points[:, ends]) if seen else None
+            nearest.append(found[0] if found else None)
+            values.append(found[1] if found else np.full((len(points), len(ends)), np.inf))
+        return Places(
+            np.concatenate(values, axis=1), joint_position_rad, frames, points, tuple(nearest)
+        )
+
+    def _of_points(self, points: np.ndarray, joint_position_rad: np.ndarray) -> np.ndarray:
+        """Return the rows that look at single points and joints, shape (n, rows of that kind)."""
         planes, spheres = len(self._planes), len(self._spheres)
-        inside = points[:, planes : planes + spheres]
         off = points[:, planes + spheres : self._free]
-        from_centre = inside - self._centre
+        from_centre = points[:, planes : planes + spheres] - self._centre
         joints = joint_position_rad[:, self._joint] + self._angle
-        pairs = between_segments(points[:, self._pair_ends])
-        values = [
+        return np.concatenate((
             (points[:, :planes] * self._normal).sum(axis=2) - self._offset,
             self._radius - np.sqrt((from_centre * from_centre).sum(axis=2)),
             np.hypot(off[..., 0], off[..., 1]) - self._off,
             np.abs(np.sin(joints)) - self._sine,
-            pairs.distance_m - self._apart,
-        ]
-        if not self._boxes:
-            return Places(
-                np.concatenate(values, axis=1), joint_position_rad, frames, points, (pairs,)
-            )
-        boxes = to_boxes(points[:, self._box_ends], self._box_centre, self._box_half)
-        values.append(boxes.distance_m - self._beyond)
-        return Places(
-            np.concatenate(values, axis=1), joint_position_rad, frames, points, (pairs, boxes)
-        )
+        ), axis=1)
+
+    def _see_pairs(self, ends: np.ndarray) -> tuple[Nearest, np.ndarray]:
+        pairs = between_segments(ends)
+        return Nearest(pairs.second_m, pairs.first_m), pairs.distance_m - self._apart
+
+    def _see_boxes(self, ends: np.ndarray) -> tuple[Nearest, np.ndarray]:
+        boxes = to_boxes(ends, self._box_centre, self._box_half)
+        return boxes, boxes.distance_m - self._beyond
 
     def contacts(self, places: Places) -> Contacts:
         """Return how the rows come about at the last of the joint positions."""
         points = places.points_m[-1]
         planes, spheres = len(self._planes), len(self._spheres)
         inside, off = points[planes : planes + spheres], points[planes + spheres : self._free]
-        none = np.zeros((len(self._sines), 3))
-        pairs, *boxes = places.nearest
-        nearest = [Nearest(pairs.second_m[-1], pairs.first_m[-1])]
-        nearest += [Nearest(one.first_m[-1], one.second_m[-1]) for one in boxes]
-        free = points[: self._free]
+        none, free = np.zeros((len(self._sines), 3)), points[: self._free]
+        own, other = [free, none], [0.0 * free, none]
+        away = [
+            self._normal, _direction(self._centre - inside),
+            _direction(off * (1.0, 1.0, 0.0)), none,
+        ]
+        for nearest, ends in zip(
+            places.nearest, (self._pair_ends, self._box_ends), strict=True
+        ):
+            unseen = np.zeros((len(ends), 3))
+            own.append(unseen if nearest is None else nearest.first_m[-1])
+            other.append(unseen if nearest is None else nearest.second_m[-1])
+            away.append(_direction(own[-1] - other[-1]))
         angle = places.joint_position_rad[-1][self._joint] + self._angle
         return Contacts(
-            np.concatenate((free, none, *(one.first_m for one in nearest))),
-            np.concatenate((0.0 * free, none, *(one.second_m for one in nearest))),
-            np.concatenate((
-                self._normal, _direction(self._centre - inside),
-                _direction(off * (1.0, 1.0, 0.0)), none,
-                *(_direction(one.first_m - one.second_m) for one in nearest),
-            )),
-            np.cos(angle) * np.sign(np.sin(angle)),
-            places.frames[-1],
+            np.concatenate(own), np.concatenate(other), np.concatenate(away),
+            np.cos(angle) * np.sign(np.sin(angle)), places.frames[-1],
         )
 
     def gradients(self, contacts: Contacts, rows: np.ndarray) -> np.ndarray:

@@ -46,6 +46,7 @@ class Envelope:
         self._lipschitz = clearances.lipschitz
         self._transposed = np.ascontiguousarray(clearances.lipschitz.T)
         self._floor = np.zeros(len(clearances.rows))
+        self._doubtful = np.ones(len(clearances.rows), dtype=bool)
         self._values = np.full((1, len(clearances.rows)), -np.inf)
         self._places = np.zeros((1, 6))
 
@@ -65,15 +66,18 @@ class Envelope:
             np.abs(ramp.start.position_rad - self._places), np.abs(ramp.rest_rad - self._places)
         ) + span.aside_rad
         room = self._values - away @ self._transposed
-        return bool((room.max(axis=0) >= self._floor).all())
+        self._doubtful = room.max(axis=0) < self._floor
+        return not self._doubtful.any()
 
     def inspect(self, ramp: StopRamp, span: Span) -> Inspection:
-        """Evaluate the ramp."""
+        """Evaluate a ramp of which ``surely_holds`` was in doubt just before."""
         start, way = ramp.start.position_rad, ramp.rest_rad - ramp.start.position_rad
-        places = self.clearances.at(start + _SHARES[:, None] * way)
+        places = self.clearances.at(start + _SHARES[:, None] * way, self._doubtful)
         value = places.value
-        self._places, self._values = places.joint_position_rad, value
-        self._floor = np.maximum(self._floor, _floor(value[0]))
+        seen = np.isfinite(value[0])
+        if seen.all():
+            self._places, self._values = places.joint_position_rad, value
+        self._floor = np.where(seen, np.maximum(self._floor, _floor(value[0])), self._floor)
         half = 0.5 * np.diff(_SHARES)[:, None] * (self._lipschitz @ np.abs(way))
         pieces = 0.5 * (value[1:] + value[:-1]) - half
         pieces -= self._lipschitz @ span.aside_rad + self._floor

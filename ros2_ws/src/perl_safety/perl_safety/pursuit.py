@@ -29,6 +29,8 @@ _FAR_RAD = 1.0
 _NEAR_M = 0.03
 """Borders nearer than this are told to the solver: within a tick they do not come nearer by more
 than a tenth of it."""
+_ROUNDING_RAD_S = 1e-12
+"""Of a velocity that is a difference of positions over the period."""
 _SHARES = (1.0, 0.5, 0.25)
 """Of the way from braking to what the solver found: its rows are linear, the limits are not."""
 
@@ -190,16 +192,12 @@ class Pursuit:
         tick = Tick(
             last, stop_ramp(wished, self._braking), scale, period_s, self._joints, self._limits
         )
-        lower, upper = np.full(_JOINTS, -np.inf), np.full(_JOINTS, np.inf)
-        names = {}
-        for rule in BOUNDING:
-            lowest, highest = rule(tick)
-            lower = np.maximum(lower, np.minimum(lowest, braking_rad_s))
-            upper = np.minimum(upper, np.maximum(highest, braking_rad_s))
-            allowed = np.minimum(np.maximum(wish, lower), upper)
-            if _differs(allowed, wish):
-                names[rule.__name__], wish = None, allowed
-        return Bounds(lower, upper), names
+        each = [rule(tick) for rule in BOUNDING]
+        lower = np.minimum(np.array([bounds.lower_rad_s for bounds in each]), braking_rad_s)
+        upper = np.maximum(np.array([bounds.upper_rad_s for bounds in each]), braking_rad_s)
+        cut = ((wish < lower - _ROUNDING_RAD_S) | (wish > upper + _ROUNDING_RAD_S)).any(axis=1)
+        names = {BOUNDING[index].__name__: None for index in np.flatnonzero(cut)}
+        return Bounds(lower.max(axis=0), upper.min(axis=0)), names
 
     def _solve(
         self, wish: np.ndarray, bounds: Bounds, last: MotionState, braking_rad_s: np.ndarray
@@ -257,6 +255,3 @@ class Pursuit:
         names = [self._envelope.clearances.rows[index].reason for index in rows]
         return gain * gradient, offsets, names
 
-
-def _differs(first: np.ndarray, second: np.ndarray) -> bool:
-    return bool(np.abs(first - second).max() > ROUNDING * ROUNDING)
