@@ -411,10 +411,10 @@ class Trials:
 _IMPATIENT = """\
 perl_lifecycle_manager:
   ros__parameters:
-    appear_timeout_s: 8.0
+    appear_timeout_s: 12.0
 perl_controller:
   ros__parameters:
-    connect_timeout_s: 8.0
+    connect_timeout_s: 15.0
 """
 """A start that is to be refused need not wait as long as a real one."""
 
