@@ -41,8 +41,24 @@ def test_files_of_a_split_bag_are_read_in_order(make_bag, goal_type, tmp_path):
     for index in (0, 1, 10, 2):
         folder = make_bag([goal_type()] * (1 + index % 3), name=f'part{index}')
         shutil.copy(folder / f'part{index}_0.mcap', split / f'split_{index}.mcap')
-    files = [file.name for file in Bag(split)._files]
+    with pytest.raises(BagError, match=r'its files number \[3, 4, .* 9\] are missing'):
+        Bag(split)
+    bag = Bag(split, readable_part=True)
+    assert 'are missing' in bag.damage
+    files = [file.name for file in bag._files]
     assert files == ['split_0.mcap', 'split_1.mcap', 'split_2.mcap', 'split_10.mcap']
+    (split / 'split_10.mcap').rename(split / 'split_3.mcap')
+    assert Bag(split).damage is None
+
+
+def test_thinned_topics_yield_every_nth_message(make_bag, goal_type):
+    bag = Bag(make_bag([goal_type()] * 2))
+    every = [m.data.first_tick for m in bag.messages([TIMING])]
+    third = [m.data.first_tick for m in bag.messages([TIMING], {TIMING: 3})]
+    assert third == every[::3]
+    events = '/perl_controller/reach_events'
+    both = [m.topic for m in bag.messages([TIMING, events], {TIMING: 3})]
+    assert (both.count(TIMING), both.count(events)) == (len(third), 4)
 
 
 def test_unfinished_file_is_read_to_its_last_flush(make_bag, goal_type):

@@ -7,7 +7,6 @@ A bag whose recorder was killed has no index; it is read from the front, as far 
 from collections.abc import Collection, Iterator, Mapping
 import contextlib
 import dataclasses
-import itertools
 from pathlib import Path
 import re
 import struct
@@ -18,7 +17,7 @@ from perl_core.errors import BagError
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
-from perl_replay.bag_records import DAMAGE, Stored, read_records, read_summary
+from perl_replay.bag_records import DAMAGE, Choice, Stored, read_records, read_summary
 from perl_replay.objections import Objections
 from perl_replay.steady import Steady
 
@@ -80,6 +79,7 @@ class Bag:
         self._schemas: dict[str, Schema] = {}
         self._type_hashes: dict[str, str] = {}
         self._files = find_files(path)
+        self._note_gaps()
         for file in self._files:
             if not self._list_from_index(file):
                 self._list_from_front(file)
@@ -155,39 +155,41 @@ class Bag:
             raise BagError(f'{self.path} has no topics {unknown}; it has {sorted(self.topics)}')
         for topic in topics:
             self._register(self.topics[topic].type)
-        thinning = {name: itertools.cycle(_one_of(count)) for name, count in (every or {}).items()}
         types = {name: self.topics[name].type for name in topics}
         steady = {name: Steady(b'', None) for name in repeated}
-        for name, received_ns, data in self.raw_messages(topics):
-            turns = thinning.get(name)
-            if turns is None or next(turns):
-                message = steady[name].stamped(data) if name in steady else None
-                if message is None:
-                    message = self._deserialise(data, types[name], name)
-                    if name in steady:
-                        steady[name] = Steady(data, message)
-                yield BagMessage(name, received_ns, message)
+        for name, received_ns, data in self.raw_messages(topics, every):
+            message = steady[name].stamped(data) if name in steady else None
+            if message is None:
+                message = self._deserialise(data, types[name], name)
+                if name in steady:
+                    steady[name] = Steady(data, message)
+            yield BagMessage(name, received_ns, message)
 
-    def raw_messages(self, topics: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
+    def raw_messages(
+        self, topics: Collection[str], every: Mapping[str, int] | None = None
+    ) -> Iterator[tuple[str, int, bytes]]:
         """Yield topic, time of receipt and CDR bytes of messages, in the order of the file.
 
         Args:
             topics: full names.
+            every: of these topics, only every n-th message is yielded.
 
         Raises:
             BagError: the bag is damaged and ``readable_part`` is false.
         """
-        wanted = set(topics)
+        wanted = {name: (every or {}).get(name, 1) for name in topics}
         for file in self._files:
             names: dict[int, str] = {}
-            for record in self._records(file):
+            choice = Choice()
+            for record in self._records(file, choice):
                 # Exact types: much of the time of reading a bag goes into this.
                 if type(record) is Stored:
                     name = names.get(record.channel_id)
                     if name is not None:
                         yield name, record.log_time, record.data
-                elif type(record) is Channel and record.topic in wanted:
+                elif type(record) is Channel:
                     names[record.id] = record.topic
+                    choice.every[record.id] = wanted.get(record.topic, 0)
 
     def definition(self, topic: str) -> TypeText:
         """Return the definition of a topic's type."""
@@ -201,19 +203,15 @@ class Bag:
         self._register(type_name)
         return self._store.fielddefs[type_name][1][0][0] == 'header'
 
-    def _records(self, file: Path) -> Iterator[McapRecord | Stored]:
+    def _records(self, file: Path, choice: Choice) -> Iterator[McapRecord | Stored]:
         """Yield the records of a file from the front, up to its end or its first damage."""
-        end_ns, count = 0, 0
         with file.open('rb') as stream:
             try:
-                for record in read_records(stream):
-                    if type(record) is Stored:
-                        end_ns, count = max(end_ns, record.log_time), count + 1
-                    yield record
+                yield from read_records(stream, choice)
             except DAMAGE as error:
-                readable_s = (end_ns - self.start_ns) / 1e9 if count else 0.0
+                readable_s = (choice.end_ns - self.start_ns) / 1e9 if choice.passed else 0.0
                 self.damage = (
-                    f'{file} is truncated or damaged: its first {count} messages '
+                    f'{file} is truncated or damaged: its first {choice.passed} messages '
                     f'({readable_s:.1f} s) can be read, what follows cannot '
                     f'({type(error).__name__})'
                 )
@@ -242,7 +240,7 @@ class Bag:
         """List an unfinished file by reading it once."""
         schemas: dict[int, Schema] = {}
         names: dict[int, str] = {}
-        for record in self._records(file):
+        for record in self._records(file, Choice()):
             match record:
                 case Schema():
                     schemas[record.id] = record
@@ -256,6 +254,22 @@ class Bag:
                     self.metadata[record.name] = dict(record.metadata)
                 case _:
                     pass
+
+    def _note_gaps(self) -> None:
+        """Say so if a file of a split bag is missing.
+
+        Raises:
+            BagError: one is, and ``readable_part`` is false.
+        """
+        numbers = [_number_in_name(file)[0] for file in self._files]
+        missing = sorted(set(range(max(numbers) + 1)) - set(numbers))
+        if missing and self.path.is_dir():
+            self.damage = (
+                f'{self.path} was split, and its files number {missing} are missing; put them '
+                'back, or what they held is missing in all figures'
+            )
+            if not self._readable_part:
+                raise BagError(self.damage)
 
     def _note_channel(self, channel: Channel, schema: Schema) -> None:
         """Remember a topic and how to read it."""
@@ -312,11 +326,6 @@ class Bag:
                 f'{self.path}: a message on {topic} does not fit the definition of {type_name} '
                 f'({error})'
             ) from error
-
-
-def _one_of(count: int) -> list[bool]:
-    """Return a round in which one of ``count`` is taken."""
-    return [True] + [False] * (count - 1)
 
 
 def find_files(path: Path) -> list[Path]:

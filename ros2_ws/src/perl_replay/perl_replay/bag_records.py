@@ -52,36 +52,69 @@ class _Reader(StreamReader):
         return super()._read_record(opcode, length)
 
 
-def read_records(stream: BinaryIO) -> Iterator[McapRecord | Stored]:
+class Choice:
+    """Which messages of a file are wanted; the others cost next to nothing."""
+
+    def __init__(self) -> None:
+        """Want all."""
+        self.every: dict[int, int] = {}
+        """Of these channels, every n-th message; 0: none."""
+        self.passed = 0
+        """Messages so far, wanted or not."""
+        self.end_ns = 0
+        """Latest time of receipt among them."""
+        self._turns: dict[int, int] = {}
+
+    def takes(self, channel_id: int) -> bool:
+        """Return whether the next message of a channel is wanted."""
+        every = self.every.get(channel_id, 1)
+        if every < 2:
+            return every == 1
+        turn = self._turns.get(channel_id, 0)
+        self._turns[channel_id] = (turn + 1) % every
+        return turn == 0
+
+
+def read_records(stream: BinaryIO, choice: Choice) -> Iterator[McapRecord | Stored]:
     """Yield the records of a file from the front, those inside chunks too.
 
     Raises one of DAMAGE where the bytes are not what they should be.
+
+    Args:
+        stream: the file.
+        choice: of messages; may be changed whenever a channel was yielded.
     """
     reader = _Reader(
         stream, emit_chunks=True, validate_crcs=True, record_size_limit=_LARGEST_RECORD_BYTES
     )
     for record in reader.records:
         if isinstance(record, Chunk):
-            yield from _inside(record)
+            yield from _inside(record, choice)
         elif isinstance(record, Message):
-            yield Stored(record.channel_id, record.log_time, record.data)
+            choice.passed += 1
+            choice.end_ns = max(choice.end_ns, record.log_time)
+            if choice.takes(record.channel_id):
+                yield Stored(record.channel_id, record.log_time, record.data)
         else:
             yield record
 
 
-def _inside(chunk: Chunk) -> Iterator[McapRecord | Stored]:
-    """Yield the records of a chunk whose checksum is right."""
+def _inside(chunk: Chunk, choice: Choice) -> Iterator[McapRecord | Stored]:
+    """Yield the wanted records of a chunk whose checksum is right."""
     stream, size = get_chunk_data_stream(chunk, validate_crc=True)
-    data, at = stream.read(size), 0
+    data, at, takes = stream.read(size), 0, choice.takes
     while at < size:
         opcode, length = RECORD_HEAD.unpack_from(data, at)
         begin, at = at + RECORD_HEAD.size, at + RECORD_HEAD.size + length
         if opcode == Opcode.MESSAGE:
             channel_id, _, log_time, _ = _MESSAGE_HEAD.unpack_from(data, begin)
-            yield Stored(channel_id, log_time, data[begin + _MESSAGE_HEAD.size : at])
+            choice.passed += 1
+            if takes(channel_id):
+                yield Stored(channel_id, log_time, data[begin + _MESSAGE_HEAD.size : at])
         elif opcode in (Opcode.CHANNEL, Opcode.SCHEMA):
             kind = Channel if opcode == Opcode.CHANNEL else Schema
             yield kind.read(ReadDataStream(io.BytesIO(data[begin:at])))
+    choice.end_ns = max(choice.end_ns, chunk.message_end_time)
 
 
 def read_summary(stream: BinaryIO) -> tuple[SeekingReader | None, Summary | None]:

@@ -25,7 +25,7 @@ from perl_replay.bag_metadata import (
     qos_profiles,
     write_metadata,
 )
-from perl_replay.bag_records import DAMAGE, read_records, read_summary
+from perl_replay.bag_records import DAMAGE, Choice, read_records, read_summary
 from perl_replay.salvage import Salvaged, salvage
 
 
@@ -92,7 +92,7 @@ def _is_whole(stream: BinaryIO) -> bool:
         return False
     stream.seek(0)
     try:
-        for _ in read_records(stream):
+        for _ in read_records(stream, Choice()):
             pass
     except DAMAGE:
         return False
