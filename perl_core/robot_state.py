@@ -38,6 +38,8 @@ class RobotState(NamedTuple):
     """2 = program playing."""
     speed_scaling: float
     """Speed slider times internal scaling, 0 to 1."""
+    tool_force_n: float = 0.0
+    """Magnitude of the force at the tool, as the controller estimates it; 0 where not read."""
 
     def age_s(self, now_ns: int) -> float:
         """Return how old this state is by our own clock [s]."""

@@ -135,6 +135,12 @@ def rig():
     return Rig(Path('/dev/shm'))
 
 
+@pytest.fixture
+def new_rig():
+    """A rig for every example of a property test."""
+    return lambda: Rig(Path('/dev/shm'))
+
+
 @pytest.fixture(scope='session')
 def toy_bundle(tmp_path_factory):
     """A bundle whose twist is proportional to the error."""

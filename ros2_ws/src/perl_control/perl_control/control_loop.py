@@ -10,6 +10,7 @@ from perl_core.kinematics import Pose
 from perl_core.robot_state import RUNTIME_PLAYING, RobotState
 from perl_safety.filter import SafetyFilter
 from perl_safety.heartbeat import HeartbeatWriter
+from perl_safety.rules.facts import LoopFacts
 from perl_safety.rules.safety_bits import safety_reason
 
 from perl_control.mailbox import Mailbox, Mode, Orders
@@ -22,6 +23,8 @@ from perl_control.watch import Watch
 
 REHEARSAL_S = 0.0014
 """A cold evaluation of the policy and a plan take 0.3 to 1.2 ms; a tick without them 0.3 ms."""
+TARGET_REFUSED = 'target_refused'
+"""Reason of a stop of which nothing else is known yet."""
 NODE_GONE_S = 5.0
 """A node that was silent for this long does not come back: end."""
 
@@ -67,7 +70,7 @@ class ControlLoop:
         self._parts = parts
         self._shadow = shadow
         self._tick = 0
-        self._born_ns = now_ns
+        self._born_ns, self._deadline_ns = now_ns, 0
         self._ending = False
         self._armed = False
         self._sending = True
@@ -133,7 +136,7 @@ class ControlLoop:
         if self._shadow:
             self._follow_arm(state, pursuing)
         asked_rad = self._target(state, orders) if pursuing else None
-        self._move(asked_rad, state, now_ns)
+        self._move(asked_rad, state, now_ns, self._facts(orders, state, wake))
         parts.telemetry.counts(
             parts.safety.limited_ticks, parts.safety.stops, parts.runner.misses
         )
@@ -160,10 +163,11 @@ class ControlLoop:
         reason = parts.watch.reason(orders, now_ns)
         if reason and self._armed:
             parts.safety.stop(reason)
-        # The report of the stop may come after the refusal that it caused.
-        cause = '' if self._sending else _safety_reason(state)
-        if cause:
-            parts.safety.stop(cause)
+        if parts.safety.latched[-1:] == (TARGET_REFUSED,):
+            # The report of a stop may come after the refusal that it caused.
+            cause = _refusal_reason(state)
+            if cause:
+                parts.safety.stop(cause)
         # A goal given before a stop, or before arming, must not start the arm afterwards.
         if not self._armed:
             self._dead_goal = orders.goal_sequence
@@ -220,11 +224,23 @@ class ControlLoop:
         self._parts.runner.restart()
         self._parts.telemetry.goal(orders, self._goal)
 
-    def _move(self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int) -> None:
+    def _facts(self, orders: Orders, state: RobotState, wake: Wake) -> LoopFacts:
+        """Return what only the loop knows of this tick."""
+        parts, before_ns = self._parts, self._deadline_ns
+        self._deadline_ns = wake.deadline_ns
+        return LoopFacts(
+            parts.watch.node_age_s(orders, wake.now_ns) if orders.goal_active else 0.0,
+            (wake.deadline_ns - before_ns) // parts.pacer.period_ns - 1 if before_ns else 0,
+            state.tool_force_n,
+        )
+
+    def _move(
+        self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int, facts: LoopFacts
+    ) -> None:
         """Filter the target and send it."""
         parts = self._parts
         begin_ns = time.monotonic_ns()
-        result = parts.safety.step(asked_rad, state, now_ns)
+        result = parts.safety.step(asked_rad, state, now_ns, facts)
         filter_us = (time.monotonic_ns() - begin_ns) * 1e-3
         self._command = Command(
             result.position_rad, result.velocity_rad_s, result.acceleration_rad_s2
@@ -235,7 +251,7 @@ class ControlLoop:
             # ur_rtde complains on every target that is refused; one is enough.
             self._sending = False
             state = parts.link.read_state(time.monotonic_ns())
-            parts.safety.stop(_safety_reason(state) or 'target_refused')
+            parts.safety.stop(_refusal_reason(state) or TARGET_REFUSED)
         parts.telemetry.command(asked_rad, result, filter_us)
 
     def _answer_reset(self, orders: Orders, now_ns: int) -> None:
@@ -270,6 +286,7 @@ class ControlLoop:
         if not self._sending or state.runtime_state != RUNTIME_PLAYING:
             parts.link.restart()
             parts.pacer.restart()
+            self._deadline_ns = 0
             state = parts.link.read_state(time.monotonic_ns())
         wrong = _safety_reason(state)
         if wrong:
@@ -285,6 +302,12 @@ class ControlLoop:
         """Start from where the arm really is, at rest."""
         self._parts.safety.seed(state.joint_position_rad)
         self._command = Command(state.joint_position_rad.copy(), np.zeros(6))
+
+
+def _refusal_reason(state: RobotState) -> str:
+    """Return the name of why the robot takes no targets, or an empty string."""
+    stopped = state.runtime_state != RUNTIME_PLAYING
+    return _safety_reason(state) or (f'runtime_state:{state.runtime_state}' if stopped else '')
 
 
 def _safety_reason(state: RobotState) -> str:

@@ -40,6 +40,7 @@ RECORD = np.dtype([
     ('runtime_state', 'u4'),
     ('speed_scaling', 'f8'),
     ('speed_scale', 'f8'),
+    ('tool_force_n', 'f4'),
     ('measured_rad', 'f8', 6),
     ('measured_rad_s', 'f8', 6),
     ('asked_rad', 'f8', 6),

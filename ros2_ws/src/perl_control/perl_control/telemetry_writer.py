@@ -34,6 +34,7 @@ class TelemetryWriter:
         at['safety_status_bits'][0] = state.safety_status_bits
         at['runtime_state'][0] = state.runtime_state
         at['speed_scaling'][0] = state.speed_scaling
+        at['tool_force_n'][0] = state.tool_force_n
         at['measured_rad'][0] = state.joint_position_rad
         at['measured_rad_s'][0] = state.joint_velocity_rad_s
 

@@ -31,6 +31,8 @@ class LoopbackRobot:
         """Stop reporting new states."""
         self.safety_status_bits = 1
         """1 = normal."""
+        self.runtime_state = RUNTIME_PLAYING
+        """Of the program that takes the targets."""
         self.restarts = 0
         """How often restart was called."""
         self._target_rad = np.array(position_rad, dtype=float)
@@ -70,7 +72,7 @@ class LoopbackRobot:
             robot_mode=ROBOT_MODE_RUNNING,
             safety_mode=SAFETY_MODE_NORMAL,
             safety_status_bits=self.safety_status_bits,
-            runtime_state=RUNTIME_PLAYING,
+            runtime_state=self.runtime_state,
             speed_scaling=1.0,
         )
 
@@ -80,11 +82,21 @@ class LoopbackRobot:
             self._target_rad = np.array(position_rad, dtype=float)
         return not self.refuses
 
+    def push(self, by_rad: np.ndarray) -> None:
+        """Move the arm by hand; it stays there.
+
+        Args:
+            by_rad: shape (6,).
+        """
+        self._position_rad = self._position_rad + by_rad
+        self._target_rad = self._position_rad.copy()
+
     def restart(self) -> None:
         """Hold the measured position."""
         if self.refuses:
             raise RobotError('expected a loopback robot that takes targets; it refuses them.')
         self.restarts += 1
+        self.runtime_state = RUNTIME_PLAYING
         self._target_rad = self._position_rad.copy()
 
     def reconnect(self) -> None:

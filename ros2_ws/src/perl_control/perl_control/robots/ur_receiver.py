@@ -1,6 +1,7 @@
 """What a UR arm reports, through ur_rtde's receiving half alone: nothing here can move the arm."""
 
 from collections.abc import Callable
+import math
 import time
 
 import numpy as np
@@ -15,6 +16,7 @@ _POLL_S = 0.01
 _VARIABLES = [
     'timestamp', 'actual_q', 'actual_qd', 'robot_mode', 'safety_mode', 'runtime_state',
     'speed_scaling', 'target_speed_fraction', 'safety_status_bits', 'payload',
+    'actual_TCP_force',
 ]
 
 
@@ -84,6 +86,7 @@ class UrReceiver:
             receive.getSafetyStatusBits(),
             receive.getRuntimeState(),
             receive.getSpeedScaling() * receive.getTargetSpeedFraction(),
+            math.hypot(*receive.getActualTCPForce()[:3]),
         )
 
     def close(self) -> None:
