@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from perl_core.blocks import Blocks
-from perl_core.gate import Gate, GateModule
+from perl_core.gate import GateModule
 from perl_core.gating import practise, select_by_gate
 from perl_core.gaussian import Gaussian, Sample, fuse, sample_action, squash
 from perl_core.layers import Adam, PathwayPrior, Trunk, TrunkShape, descend
@@ -140,8 +140,8 @@ class ActorUpdate(NamedTuple):
     """Changed in place."""
     optimiser: Adam
     """Of the actor."""
-    gate: Gate
-    """Chooses the branch."""
+    weight: torch.Tensor
+    """lambda(s) of the batch, shape (batch,)."""
     smallest_q: QFunction
     """(observation, action) -> the smaller of the twin values, shape (batch,)."""
     temperature: Temperature
@@ -162,8 +162,7 @@ def update_actor(
     Returns:
         What to log, and the log-probabilities for the temperature's update, shape (batch,).
     """
-    chosen = parts.gate.of_state(batch.observation, generator)
-    weight = practise(chosen, parts.practice_share, generator)
+    weight = practise(parts.weight, parts.practice_share, generator)
     policy = parts.actor(batch.observation, weight)
     action, log_probability = parts.actor.sample(policy, generator)
     value = parts.smallest_q(batch.observation, action)
@@ -176,7 +175,7 @@ def update_actor(
         'actor/gradient_norm': norm,
         'actor/entropy': -log_probability.mean().item(),
         'actor/std': policy.std.mean().item(),
-        'actor/gate_share': chosen.float().mean().item(),
+        'actor/gate_share': parts.weight.float().mean().item(),
     }
     return info, log_probability.detach()
 

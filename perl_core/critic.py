@@ -4,11 +4,9 @@ Q = (1 - lambda) Q_E + lambda Q_N with lambda under stop-gradient. With a hard g
 trains, and costs, one branch only.
 """
 
-from collections.abc import Callable
 import dataclasses
 from typing import NamedTuple
 
-from perl_core.gate import Gate
 from perl_core.gating import mix_by_gate, practise, select_by_gate
 from perl_core.layers import Adam, PathwayPrior, TrunkShape, descend
 from perl_core.replay import Batch
@@ -73,9 +71,6 @@ class Critic(nn.Module):
         return mix_by_gate(weight, *(branch(*inputs) for branch in branches))
 
 
-NextValue = Callable[[torch.Tensor], torch.Tensor]
-
-
 class CriticUpdate(NamedTuple):
     """What an update of the critic needs beside a batch."""
 
@@ -83,9 +78,9 @@ class CriticUpdate(NamedTuple):
     """Changed in place."""
     optimiser: Adam
     """Of the critic."""
-    gate: Gate
-    """Chooses the branch."""
-    next_value: NextValue
+    weight: torch.Tensor
+    """lambda(s, a) of the batch, shape (batch,)."""
+    next_value: torch.Tensor
     """Soft value of the next observations, shape (batch,), from the target critic."""
     discount: float
     """Of one policy period."""
@@ -108,10 +103,9 @@ def update_critic(
         What to log.
     """
     with torch.no_grad():
-        future = (1.0 - batch.terminated) * parts.next_value(batch.next_observation)
+        future = (1.0 - batch.terminated) * parts.next_value
         target = (parts.reward_scale * batch.reward + parts.discount * future).unsqueeze(1)
-        chosen = parts.gate.of_action(batch.observation, batch.action, generator)
-        weight = practise(chosen, parts.practice_share, generator)
+        weight = practise(parts.weight, parts.practice_share, generator)
     values = parts.critic(batch.observation, batch.action, weight)
     loss = (values - target).square().sum(1).mean()
     if parts.prior is not None:
@@ -121,5 +115,5 @@ def update_critic(
         'critic/loss': loss.item(),
         'critic/gradient_norm': norm,
         'critic/value': values.mean().item(),
-        'critic/gate_share': chosen.float().mean().item(),
+        'critic/gate_share': parts.weight.float().mean().item(),
     }

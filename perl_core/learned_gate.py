@@ -40,7 +40,7 @@ class GateConfig:
     """Where lambda(s) comes from: expectile regression, or the largest of K random actions."""
     sampled_actions: int = 8
     """K of the sampled maximum. A broken share p of the actions opens it with 1 - (1 - p)^K."""
-    width: int = 128
+    width: int = 64
     """Units in each of the two hidden layers of both networks."""
     prior: float = 0.05
     """Probability that the gate starts with."""

@@ -5,7 +5,6 @@ import copy
 from perl_core.actor import Actor, ActorUpdate, Temperature, update_actor, update_temperature
 from perl_core.arm_spaces import ArmSpaces
 from perl_core.critic import Critic, CriticUpdate, update_critic
-from perl_core.gate import FixedGate
 from perl_core.layers import Adam, TrunkShape
 from perl_core.symmetry import group_named
 import pytest
@@ -97,7 +96,8 @@ def test_only_a_shared_trunk_lets_the_standard_branch_move_the_equivariant_one(
 
 def critic_update(critic, next_value):
     optimiser = Adam(critic.parameters(), 1e-3)
-    return CriticUpdate(critic, optimiser, FixedGate(False), next_value, 0.9, 2.0, 1e9, 0.0)
+    closed = torch.zeros(len(next_value), dtype=torch.bool)
+    return CriticUpdate(critic, optimiser, closed, next_value, 0.9, 2.0, 1e9, 0.0)
 
 
 def test_critic_target_by_hand(contract, make_batch):
@@ -111,14 +111,14 @@ def test_critic_target_by_hand(contract, make_batch):
     closed = torch.zeros(3, dtype=torch.bool)
     values = critic(batch.observation, batch.action, closed).detach()
     expected = (values - target.unsqueeze(1)).square().sum(1).mean()
-    info = update_critic(critic_update(critic, lambda _: value), batch, torch.Generator())
+    info = update_critic(critic_update(critic, value), batch, torch.Generator())
     assert info['critic/loss'] == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_actor_climbs_the_value(contract, make_batch):
     actor, batch = Actor(ArmSpaces(contract), SHAPE, 'plain'), make_batch()
     parts = ActorUpdate(
-        actor, Adam(actor.parameters(), 1e-2), FixedGate(False),
+        actor, Adam(actor.parameters(), 1e-2), torch.zeros(64, dtype=torch.bool),
         lambda _, action: action[:, 0], Temperature(1e-6), 1e9, 0.0,
     )  # fmt: skip
     generator = torch.Generator().manual_seed(0)

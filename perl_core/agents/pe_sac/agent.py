@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 import copy
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 import zlib
 
 from perl_core.actor import (
@@ -29,6 +29,17 @@ import torch
 from torch import nn
 
 Part = TypeVar('Part')
+
+
+class Seen(NamedTuple):
+    """What is known of a batch before critic and actor learn from it, each of shape (batch,)."""
+
+    of_state: torch.Tensor
+    """lambda(s)."""
+    of_action: torch.Tensor
+    """lambda(s, a)."""
+    next_value: torch.Tensor
+    """Soft value of the next observations under the target critic."""
 
 
 class PESAC(nn.Module):
@@ -94,9 +105,10 @@ class PESAC(nn.Module):
                 self.predictors, self._optimisers['predictors'], batch, config.max_gradient_norm
             )
             info |= predicted | self.gate.update(batch, comparison)
-        info |= update_critic(self._critic_update(), batch, self.generator)
+        seen = self._seen(batch)
+        info |= update_critic(self._critic_update(seen), batch, self.generator)
         self.critic.requires_grad_(False)
-        acted, log_probability = update_actor(self._actor_update(), batch, self.generator)
+        acted, log_probability = update_actor(self._actor_update(seen), batch, self.generator)
         self.critic.requires_grad_(True)
         info |= acted | update_temperature(
             self.temperature,
@@ -112,25 +124,28 @@ class PESAC(nn.Module):
         """Return the part of a critic that learns: one branch, or both."""
         return critic if self.config.branches == 'both' else getattr(critic, self.config.branches)
 
-    def next_value(self, observation: torch.Tensor) -> torch.Tensor:
-        """Return the soft value of observations under the target critic, shape (batch,)."""
-        policy = self.actor(observation, self.gate.of_state(observation, self.generator))
-        action, log_probability = self.actor.sample(policy, self.generator)
-        weight = self.gate.of_action(observation, action, self.generator)
-        value = self.target_critic(observation, action, weight).amin(1)
-        return value - self.temperature.alpha * log_probability
+    @torch.no_grad()
+    def _seen(self, batch: Batch) -> Seen:
+        """Ask the gate about both ends of each transition at once, and value the far end."""
+        both, then = torch.cat((batch.observation, batch.next_observation)), batch.next_observation
+        here, there = self.gate.of_state(both, self.generator).chunk(2)
+        action, log_probability = self.actor.sample(self.actor(then, there), self.generator)
+        actions = torch.cat((batch.action, action))
+        taken, following = self.gate.of_action(both, actions, self.generator).chunk(2)
+        value = self.target_critic(then, action, following).amin(1)
+        return Seen(here, taken, value - self.temperature.alpha * log_probability)
 
     def smallest_q(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """Return the smaller of the twin values, shape (batch,)."""
         weight = self.gate.of_action(observation, action.detach(), self.generator)
         return self.critic(observation, action, weight).amin(1)
 
-    def _critic_update(self) -> CriticUpdate:
+    def _critic_update(self, seen: Seen) -> CriticUpdate:
         return CriticUpdate(
             self.critic,
             self._optimisers['critic'],
-            self.gate,
-            self.next_value,
+            seen.of_action,
+            seen.next_value,
             self.config.discount,
             self.config.reward_scale,
             self.config.max_gradient_norm,
@@ -138,11 +153,11 @@ class PESAC(nn.Module):
             prior_of(self.config, self.config.critic_prior),
         )
 
-    def _actor_update(self) -> ActorUpdate:
+    def _actor_update(self, seen: Seen) -> ActorUpdate:
         return ActorUpdate(
             self.actor,
             self._optimisers['actor'],
-            self.gate,
+            seen.of_state,
             self.smallest_q,
             self.temperature,
             self.config.max_gradient_norm,
