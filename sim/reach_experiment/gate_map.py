@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from experiment.files import Row, replace_text, table_text
 import numpy as np
@@ -20,7 +21,7 @@ Gate = Callable[[np.ndarray], np.ndarray]
 """Maps observations, shape (batch, observation size), to lambda(s), shape (batch,)."""
 
 
-def gate_rows(gate: Gate, config: UR5eReachConfig) -> list[Row]:
+def gate_rows(gate: Gate, config: UR5eReachConfig) -> list[dict[str, Any]]:
     """Return what a gate says all over the workspace of a task."""
     kinematics, states = Kinematics(), list(drawn_states(config, COUNT, seed=1))
     seen = np.stack([

@@ -9,9 +9,9 @@ symmetry as it does for the robot.
 import dataclasses
 import math
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from experiment.files import Row, replace_text, table_text
+from experiment.files import replace_text, table_text
 import gymnasium
 import numpy as np
 from perl_core.action import damped_least_squares
@@ -180,7 +180,7 @@ def write_map(path: Path, name: TaskName, group: Literal['SO3', 'SO2'], count: i
     replace_text(path, table_text(COLUMNS, map_rows(task(name, group), count)))
 
 
-def map_rows(config: UR5eReachConfig, count: int) -> list[Row]:
+def map_rows(config: UR5eReachConfig, count: int) -> list[dict[str, Any]]:
     """Return the comparison of ``count`` states of a task under its group."""
     probe, rows = SymmetryProbe(config), []
     for seed, state in enumerate(drawn_states(config, count)):
