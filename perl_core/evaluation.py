@@ -1,6 +1,6 @@
 """Deterministic evaluation on held-out seeds, deciding exactly as the robot does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import dataclasses
 import math
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 from perl_core.agents.pe_sac import PESAC
+from perl_core.errors import TrainingError
 import torch
 
 VALIDATION_SEED = 10_000_000
@@ -28,6 +29,8 @@ class Decision(NamedTuple):
 
 
 Policy = Callable[[np.ndarray], Decision]
+_LONGEST_EPISODE = 100_000
+"""Steps after which an episode of an evaluation counts as endless."""
 _ERRORS = ('position_error_m', 'rotation_error_rad')
 
 
@@ -91,15 +94,47 @@ def agent_policy(agent: PESAC, branch: str | None = None) -> Policy:
     return decide
 
 
+class Step(NamedTuple):
+    """One step of an episode."""
+
+    observation: np.ndarray
+    """Before it."""
+    decision: Decision
+    """What the policy said."""
+    reward: float
+    """What it paid."""
+    terminated: bool
+    """Whether the MDP ended."""
+    info: dict[str, Any]
+    """Of the environment."""
+
+
+def steps_of(env: gymnasium.Env, policy: Policy, seed: int) -> Iterator[Step]:
+    """Yield the steps of one episode.
+
+    Raises:
+        TrainingError: the episode does not end.
+    """
+    observation, _ = env.reset(seed=seed)
+    for _ in range(_LONGEST_EPISODE):
+        decision = policy(observation)
+        following, reward, terminated, truncated, info = env.step(decision.action)
+        yield Step(observation, decision, float(reward), bool(terminated), info)
+        if terminated or truncated:
+            return
+        observation = following
+    raise TrainingError(
+        f'an episode of {env} did not end within {_LONGEST_EPISODE} steps. Wrap it: '
+        'gymnasium.wrappers.TimeLimit(env, max_episode_steps=1000)'
+    )
+
+
 def gather(env: gymnasium.Env, policy: Policy, seeds: Sequence[int]) -> np.ndarray:
     """Return what is seen in one episode for each seed, float32, (count, observation size)."""
-    seen = []
-    for seed in seeds:
-        observation, ended = env.reset(seed=seed)[0], False
-        while not ended:
-            seen.append(np.array(observation, dtype=np.float32))
-            observation, _, terminated, truncated, _ = env.step(policy(observation).action)
-            ended = terminated or truncated
+    seen = [
+        np.array(step.observation, dtype=np.float32)
+        for seed in seeds for step in steps_of(env, policy, seed)
+    ]  # fmt: skip
     return np.stack(seen)
 
 
@@ -115,18 +150,13 @@ def evaluate(env: gymnasium.Env, policy: Policy, seeds: Sequence[int]) -> list[E
 
 
 def _run(env: gymnasium.Env, policy: Policy, seed: int) -> Episode:
-    observation, _ = env.reset(seed=seed)
-    errors, decisions, total, ended, terminated = [], [], 0.0, False, False
-    while not ended:
-        decision = policy(observation)
-        observation, reward, terminated, truncated, info = env.step(decision.action)
-        ended = terminated or truncated
-        total += float(reward)
-        errors.append(tuple(info.get(name, math.nan) for name in _ERRORS))
-        decisions.append((decision.is_standard, decision.gate))
+    steps = list(steps_of(env, policy, seed))
+    errors = [tuple(step.info.get(name, math.nan) for name in _ERRORS) for step in steps]
     position, rotation = np.array(errors).T
+    decisions = [(step.decision.is_standard, step.decision.gate) for step in steps]
     standard, gate = np.array(decisions, dtype=float).mean(axis=0)
-    return Episode(seed, position, rotation, standard, gate, total, bool(terminated))
+    total = sum(step.reward for step in steps)
+    return Episode(seed, position, rotation, standard, gate, total, steps[-1].terminated)
 
 
 def summarise(

@@ -4,14 +4,15 @@ import contextlib
 from pathlib import Path
 import re
 import runpy
+from unittest import mock
 
 import gymnasium
 import numpy as np
 from perl_core.agents.pe_sac.config import RECIPES
 from perl_core.bundle.runtime import Policy
 from perl_core.contract import Contract
-from perl_core.errors import CheckpointError, ConfigError, ContractError, PerlError
-from perl_core.evaluation import agent_policy
+from perl_core.errors import CheckpointError, ConfigError, ContractError, PerlError, TrainingError
+from perl_core.evaluation import Decision, agent_policy, steps_of
 from perl_core.library import agent_for, describe, train
 from perl_core.training import TrainingConfig
 import pytest
@@ -146,6 +147,18 @@ WORDS = {'group': 'Z2', 'observation': {'a': '2 sign'}, 'action': {'b': 'sign'}}
 def test_a_task_that_does_not_fit_is_one_sentence(environment, changes, sentence):
     with pytest.raises(PerlError, match=sentence):
         describe(environment, **{**WORDS, **changes})
+
+
+def test_an_episode_that_does_not_end_is_refused():
+    class Endless(Aim):
+        def step(self, push):
+            return *super().step(push)[:3], False, {}
+
+    with (
+        mock.patch('perl_core.evaluation._LONGEST_EPISODE', 50),
+        pytest.raises(TrainingError, match=r'did not end within 50 steps.*TimeLimit'),
+    ):
+        list(steps_of(Endless(), lambda _: Decision(np.zeros(2), 0.0, False), 0))
 
 
 def test_unknown_agents_and_fields_are_named(page):

@@ -112,3 +112,29 @@ def test_a_run_of_another_contract_or_with_an_unknown_field_is_one_sentence(trai
         with pytest.raises(SystemExit):
             run(TRAIN, '--run', trained, *wrong)
         assert wrong[1] in capsys.readouterr().err or wrong[0] == '--agent.widht'
+
+
+ABLATIONS = {
+    'soft gate': ('--agent.gate.kind', 'soft'),
+    'drawn gate': ('--agent.gate.kind', 'draw'),
+    'shared critic trunk': ('--agent.share-critic-trunk',),
+    'shared actor trunk': ('--agent.share-actor-trunk',),
+    'no reward head': ('--agent.predictors.no-reward-head',),
+    'sampled maximum of 4': ('--agent.gate.state', 'sampled_max',
+                             '--agent.gate.sampled-actions', '4'),
+    'sampled maximum of 8': ('--agent.gate.state', 'sampled_max',
+                             '--agent.gate.sampled-actions', '8'),
+    'kappa': ('--agent.detector.kappa', '2'),
+    'z-score': ('--agent.detector.kind', 'welford'),
+    'bound of the mean': ('--agent.detector.bound', 'mean', '--agent.detector.members', '4'),
+    'square distance': ('--agent.predictors.distance', 'square'),
+}  # fmt: skip
+
+
+def test_every_ablation_of_pe_sac_is_a_field_of_the_command_line():
+    def agent(*words):
+        return tyro.cli(TRAIN.Args, args=['--run', 'x', *words]).agent
+
+    found = [agent(*words) for words in ABLATIONS.values()]
+    assert len({repr(config) for config in (agent(), *found)}) == len(ABLATIONS) + 1
+    assert all(config.kind == 'pe' for config in found)
