@@ -45,7 +45,7 @@ class DetectorConfig:
     sharper and needs an ensemble."""
     members: int = 1
     """loss_difference: networks in the ensemble; each of several has its own half of the data."""
-    width: int = 64
+    width: int = 128
     """loss_difference: units in each of two hidden layers."""
     learning_rate: float = 3e-4
     """loss_difference: of Adam."""
