@@ -26,7 +26,7 @@ from PySide6.QtWidgets import QApplication
 
 _FLAGS = '--no-sandbox --disable-gpu --blink-settings=preferredColorScheme='
 """Root may not use the sandbox, and the page is ours; there is no graphics card to rely on."""
-_LIMIT_MS = 30_000
+_LIMIT_MS = 60_000
 _WINDOW_HEIGHT = 1600
 _SETTLE_MS = 100
 """Painting follows layout by a frame or two, later on a busy machine."""

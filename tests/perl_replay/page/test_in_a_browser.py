@@ -44,7 +44,7 @@ TURN = """
 def render(page, *options):
     """Return what the browser saw."""
     command = [sys.executable, str(ROOT / 'tools' / 'render_page.py'), str(page), *options]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

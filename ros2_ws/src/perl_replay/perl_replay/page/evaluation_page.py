@@ -22,8 +22,8 @@ from perl_replay.page.goal_figures import (
 )
 from perl_replay.page.goal_tables import goal_tables
 from perl_replay.page.loop_figures import happenings, timeline_figure, timing_figure
-from perl_replay.page.main_table import main_table, words_table
-from perl_replay.page.markup import Markup, joined, number, short, tag
+from perl_replay.page.main_table import main_table
+from perl_replay.page.markup import Markup, joined, number, short, table, tag
 from perl_replay.page.signal_figures import latency_figure, prediction_figure, symmetry_figure
 from perl_replay.page.space import space_figure
 from perl_replay.page.traces import Traces
@@ -152,9 +152,9 @@ def _events(evaluation: Evaluation) -> Markup:
     if not rows:
         return tag('p', 'No safety event and no mark was recorded.')
     more = f' The first {_MOST_LISTED} of {len(rows)}.' if len(rows) > _MOST_LISTED else ''
-    events = words_table(
+    events = table(
         f'Safety events and marks in their order.{more}',
-        ['time [s]', 'source', 'event', 'reasons', 'trouble'], rows[:_MOST_LISTED],
+        ['time [s]', 'source', 'event', 'reasons', 'trouble'], rows[:_MOST_LISTED], 'words',
     )
     stops = [
         [number(stop.time_s, 2), stop.source, ', '.join(stop.reasons),
@@ -163,7 +163,7 @@ def _events(evaluation: Evaluation) -> Markup:
     ]
     headings = ['time [s]', 'source', 'reasons', 'until at rest [s]', 'moved afterwards [rad]']
     caption = 'How the arm came to rest after each stop.'
-    return joined(events, words_table(caption, headings, stops) if stops else None)
+    return joined(events, table(caption, headings, stops, 'words') if stops else None)
 
 
 def _provenance(evaluation: Evaluation, limits: Path) -> Markup:
@@ -185,8 +185,8 @@ def _provenance(evaluation: Evaluation, limits: Path) -> Markup:
     observed = dataclasses.asdict(evaluation.observation_replay)
     rows += [[f'observation built again: {key_}', _plain(value)]
              for key_, value in observed.items()]
-    return words_table('As the recorder noted it when the recording began, and what it was '
-                       'evaluated with.', ['what', 'value'], rows[:_MOST_LISTED])
+    caption = 'As the recorder noted it when the recording began, and what it was evaluated with.'
+    return table(caption, ['what', 'value'], rows[:_MOST_LISTED], 'words')
 
 
 def _long(value: str) -> Markup | str:

@@ -1,6 +1,5 @@
 """The main figures of an evaluation, with units, what is good, and whether it is."""
 
-from collections.abc import Sequence
 import math
 from typing import Any, NamedTuple
 
@@ -211,8 +210,3 @@ def _interval(
         return ''
     low, high = number(interval.low, digits, scale), number(interval.high, digits, scale)
     return f'{low} to {high}{unit}'
-
-
-def words_table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
-    """Return a table of words."""
-    return table(caption, list(headings), [list(row) for row in rows], 'words')
