@@ -37,6 +37,8 @@ from perl_msgs.action import Reach
 KILL, STOP, CONTINUE = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT
 LOST_S = 2.0 * STALE_S + ROUND_S
 """The monitor waits twice as long as the filter for a new state."""
+LOCAL_S = 0.5 + ROUND_S
+"""The monitor asks twice a second."""
 DEAD = r'was ended by SIGKILL'
 STATE_LOST = (r'stale_state',)
 CUT = (r'the connection to the robot is lost',)
@@ -151,6 +153,9 @@ ROBOT = (
     Case(name='drive fault', group='robot', what="the elbow's drive fails",
          inject=robot('joint_drive_fault', joint='elbow_joint'), come='stops',
          reasons=(r'fault',), detect_s=ROUND_S),
+    Case(name='local mode', group='robot', what='somebody takes over at the teach pendant',
+         inject=robot('local_mode'), come='stops', reasons=(r'^monitor:local_mode',),
+         detect_s=LOCAL_S),
     Case(name='arm switched off', group='robot', what='the arm is switched off',
          inject=robot('robot_mode', mode='power_off'), come='stops',
          reasons=(r'robot_mode', r'target_refused', r'runtime_state'), detect_s=ROUND_S),
