@@ -37,7 +37,7 @@ def test_every_bar_can_be_missed(run, missed):
 @pytest.mark.alone
 def test_the_bench_measures_a_moving_arm(toy_bundle, tmp_path, capsys):
     file = tmp_path / 'figures.json'
-    arguments = ['--bundle', str(toy_bundle), '--seconds', '3', '--address', '127.0.2.65']
+    arguments = ['--bundle', str(toy_bundle), '--seconds', '2', '--address', '127.0.2.65']
     assert main([*arguments, '--json', str(file)]) in (0, 1)
     figures = json.loads(file.read_text())
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == figures

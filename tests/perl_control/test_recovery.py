@@ -17,13 +17,29 @@ def test_it_gives_up_after_ten_in_ten_minutes():
     assert budget.count == 11
 
 
-def test_a_protective_stop_is_unlocked_and_anything_worse_left_to_a_person(start_emulator):
+def test_a_protective_stop_is_unlocked_once_the_controller_lets_us(start_emulator):
     start_emulator(ADDRESS, '--protective-stop')
+    with pytest.raises(RobotError, match='Cannot unlock protective stop until 5s'):
+        unlock(ADDRESS, waited_s=60.0)
     assert unlock(ADDRESS, waited_s=0.0) == 'the protective stop is unlocked'
     assert unlock(ADDRESS, waited_s=0.0) == 'there was no protective stop to unlock'
 
 
-def test_a_stop_that_may_not_be_unlocked_yet_is_told_in_the_controllers_words(start_emulator):
-    start_emulator(ADDRESS, '--protective-stop')
-    with pytest.raises(RobotError, match='Cannot unlock protective stop until 5s'):
-        unlock(ADDRESS, waited_s=60.0)
+def test_anything_worse_is_left_to_a_person(monkeypatch):
+    class Stopped:
+        def __init__(self, _robot_ip):
+            self.asked = []
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            assert self.asked == ['safetystatus'], 'nothing else is asked of it'
+
+        def ask(self, command):
+            self.asked.append(command)
+            return 'Safetystatus: ROBOT_EMERGENCY_STOP'
+
+    monkeypatch.setattr('perl_control.recovery.Dashboard', Stopped)
+    with pytest.raises(RobotError, match='it is ROBOT_EMERGENCY_STOP: clear it where it came'):
+        unlock('127.0.0.1', waited_s=0.0)

@@ -53,7 +53,7 @@ def figures_of(measured: Measured) -> dict[str, Any]:
     records, memory = measured.records, measured.memory_kib
     deciding = records[records['policy_ran']]
     _, middle, last = np.array_split(memory, 3)
-    grown_kib = np.median(last) - np.median(middle) if len(middle) else 0.0
+    grown_kib = np.median(last) - np.median(middle) if len(last) else 0.0
     return {
         'ticks': len(records),
         'moving_share': float((records['state'] == State.MOVING).mean()),
