@@ -111,6 +111,7 @@ def break_policy(rig):
     rig.policy.broken = True
 
 
+
 def protect(rig):
     rig.robot.safety_status_bits = 1 << 2
 
@@ -167,6 +168,17 @@ def test_a_lost_connection_is_named_and_ends_the_loop_without_another_target(rig
         rig.loop.run()
     assert reasons(rig.ring.drain().records).startswith('connection_lost')
     assert sent == []
+
+
+def test_measured_nonsense_stops_the_arm_and_not_the_loop(rig):
+    rig.arm()
+    rig.goal((0.2, 0.2, 0.0))
+    rig.run(0.3)
+    rig.robot.frozen = True
+    rig.robot.push(np.full(6, np.inf))
+    records = rig.run(0.8)
+    assert records['state'][-1] == State.FAULT
+    assert np.isfinite(records['sent_rad']).all()
 
 
 def test_a_reset_is_refused_with_a_sentence_while_the_cause_is_there(rig):

@@ -1,6 +1,7 @@
 """From a measured state and a goal to joint targets: observation, policy, segment."""
 
 import contextlib
+import math
 import time
 from typing import NamedTuple, Protocol
 
@@ -112,6 +113,9 @@ class PolicyRunner:
             PolicyError: the observation or the action is not finite.
         """
         begin_ns = time.monotonic_ns()
+        measured = (*state.joint_position_rad.tolist(), *state.joint_velocity_rad_s.tolist())
+        if not all(map(math.isfinite, measured)):
+            raise PolicyError(f'a policy sees finite joints only; the robot measures {measured}')
         observation = build_observation(
             state.joint_position_rad, state.joint_velocity_rad_s, goal, self._kinematics,
             self._contract,
