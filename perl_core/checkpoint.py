@@ -209,9 +209,13 @@ def load_learning_state(agent: PESAC, state: dict[str, torch.Tensor]) -> None:
     parts = {k.removeprefix('agent/'): v for k, v in state.items() if k.startswith('agent/')}
     try:
         agent.load_state_dict(parts)
-    except RuntimeError as error:
-        raise CheckpointError(f'the checkpoint is of another agent: {error}') from error
-    agent.generator.set_state(state['generator'])
+        agent.generator.set_state(state['generator'])
+    except (RuntimeError, KeyError) as error:
+        # torch names every tensor on a line of its own.
+        said = ' '.join(str(error).split())[:300]
+        raise CheckpointError(
+            f'the checkpoint is of another agent or version: {said}. Start a new run'
+        ) from error
     for name, optimiser in agent.optimisers().items():
         prefix, entries = f'optimiser/{name}/', {}
         for key, value in state.items():

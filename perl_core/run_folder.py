@@ -15,9 +15,7 @@ from perl_core.errors import CheckpointError, ConfigError
 
 def plain(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration as JSON types; dataclasses become mappings."""
-    values = {k: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v
-              for k, v in config.items()}  # fmt: skip
-    return json.loads(json.dumps(values))
+    return json.loads(json.dumps(config, default=dataclasses.asdict))
 
 
 def open_run(folder: Path, config: dict[str, Any], source: Path, *, resume: bool) -> None:

@@ -24,7 +24,7 @@ from perl_core.checkpoint import (
 )
 from perl_core.contract import Contract
 from perl_core.durable import cannot_write
-from perl_core.errors import ConfigError, TrainingError
+from perl_core.errors import CheckpointError, ConfigError, TrainingError
 from perl_core.evaluation import (
     VALIDATION_SEED,
     Tolerance,
@@ -142,12 +142,18 @@ class Trainer:
         """
         if not has_checkpoint(self.run_folder):
             return
-        meta = restore(latest_checkpoint(self.run_folder), self.agent, self.replay)
-        self.step = self.saved_step = meta['step']
-        self.evaluation, self._episodes = meta['evaluation'], meta['episodes']
-        self._best = Score(*meta['best'])
-        self._started_s = time.monotonic() - meta['seconds']
-        self._random.set_state(torch.tensor(meta['random_state'], dtype=torch.uint8))
+        checkpoint = latest_checkpoint(self.run_folder)
+        meta = restore(checkpoint, self.agent, self.replay)
+        try:
+            self.step = self.saved_step = meta['step']
+            self.evaluation, self._episodes = meta['evaluation'], meta['episodes']
+            self._best = Score(*meta['best'])
+            self._started_s = time.monotonic() - meta['seconds']
+            self._random.set_state(torch.tensor(meta['random_state'], dtype=torch.uint8))
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f'{checkpoint}/checkpoint.json is of another version: {error!r}; start a new run'
+            ) from error
 
     def save(self) -> Path:
         """Write a checkpoint, and end the episode: the next step starts another."""

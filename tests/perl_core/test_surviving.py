@@ -100,6 +100,20 @@ def test_a_killed_run_goes_on_with_the_same_curve(make_env, contract, tmp_path, 
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_checkpoint_of_another_version_or_agent_is_one_sentence(make_env, contract, tmp_path):
+    run_until(trainer_in(tmp_path, make_env, contract), 25)
+    meta = latest_checkpoint(tmp_path) / 'checkpoint.json'
+    text = meta.read_text()
+    meta.write_text(text.replace('"episodes"', '"rounds"'))
+    with pytest.raises(CheckpointError, match=r"of another version: KeyError.*'episodes'"):
+        trainer_in(tmp_path, make_env, contract).resume()
+    meta.write_text(text)
+    agent = PESAC(dataclasses.replace(SMALL, width=8), contract, seed=0)
+    with pytest.raises(CheckpointError, match='of another agent or version') as caught:
+        restore(latest_checkpoint(tmp_path), agent)
+    assert '\n' not in str(caught.value)
+
+
 def test_seeds_of_episodes_are_those_of_no_evaluation():
     seeds = [episode_seed(run, episode) for run in range(3) for episode in range(200)]
     assert len(set(seeds)) == len(seeds)
