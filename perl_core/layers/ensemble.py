@@ -27,9 +27,9 @@ class Layer(NamedTuple):
     """Shape (outputs, inputs)."""
     bias: torch.Tensor
     """Shape (outputs,)."""
-    scale: torch.Tensor | None = None
-    """Of the normalisation, shape (outputs,); None in the last layer."""
-    shift: torch.Tensor | None = None
+    scale: torch.Tensor
+    """Of the normalisation, shape (outputs,); empty in the last layer."""
+    shift: torch.Tensor
     """Likewise."""
 
 
@@ -91,9 +91,9 @@ class Ensemble(nn.Module):
         for _ in range(self._members):
             layers: list[Layer] = []
             for inputs, outputs in itertools.pairwise(self.sizes):
-                is_last = len(layers) == len(self.sizes) - 2
+                normal = 0 if len(layers) == len(self.sizes) - 2 else outputs
                 parts = []
-                for shape in ((outputs, inputs), *[(outputs,)] * (1 if is_last else 3)):
+                for shape in ((outputs, inputs), (outputs,), (normal,), (normal,)):
                     parts.append(flat[at : at + math.prod(shape)].view(shape))
                     at += math.prod(shape)
                 layers.append(Layer(*parts))
