@@ -214,7 +214,7 @@ def inside(start, scene):
 scenes = st.sampled_from(('open', 'crowded'))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pieces, unit, scenes)
 def test_no_sequence_of_wishes_and_states_breaks_a_limit(sequence, start, scene):
     run = Run(inside(1.5 * start, scene), scene)
@@ -232,7 +232,7 @@ def test_no_sequence_of_wishes_and_states_breaks_a_limit(sequence, start, scene)
     run.check()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.tuples(moving_wishes, st.integers(1, 150)), min_size=1, max_size=5), unit, scenes
 )

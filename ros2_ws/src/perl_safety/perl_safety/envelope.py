@@ -69,10 +69,18 @@ class Envelope:
         self._doubtful = room.max(axis=0) < self._floor
         return not self._doubtful.any()
 
-    def inspect(self, ramp: StopRamp, span: Span) -> Inspection:
-        """Evaluate a ramp of which ``surely_holds`` was in doubt just before."""
+    def inspect(self, ramp: StopRamp, span: Span, *, briefly: bool) -> Inspection:
+        """Evaluate a ramp of which ``surely_holds`` was in doubt just before.
+
+        Args:
+            ramp: the ramp.
+            span: its own.
+            briefly: look only at the kinds of rows that are in doubt; quicker, but the next ramp
+                will hardly be sure either.
+        """
         start, way = ramp.start.position_rad, ramp.rest_rad - ramp.start.position_rad
-        places = self.clearances.at(start + _SHARES[:, None] * way, self._doubtful)
+        doubtful = self._doubtful if briefly else None
+        places = self.clearances.at(start + _SHARES[:, None] * way, doubtful)
         value = places.value
         seen = np.isfinite(value[0])
         if seen.all():

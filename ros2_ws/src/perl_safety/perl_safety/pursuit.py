@@ -95,7 +95,7 @@ class Pursuit:
             self._near = None
             return ramp
         if self._near is None:
-            self._near = self._envelope.inspect(ramp, reach)
+            self._near = self._envelope.inspect(ramp, reach, briefly=False)
             if (self._near.room >= 0.0).all():
                 self._near = None
                 return ramp
@@ -155,7 +155,7 @@ class Pursuit:
         """Return the names of the borders that a ramp may pass; empty: it is verified."""
         if self._envelope.surely_holds(ramp, reach):
             return {}
-        self._near = self._envelope.inspect(ramp, reach)
+        self._near = self._envelope.inspect(ramp, reach, briefly=True)
         rows = self._envelope.clearances.rows
         return {rows[index].reason: None for index in np.flatnonzero(self._near.room < 0.0)}
 

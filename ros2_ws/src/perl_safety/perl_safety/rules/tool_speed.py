@@ -34,6 +34,10 @@ class ToolSpeed:
         """
         self._kinematics, self._limit_m_s = kinematics, limit_m_s
         self._reach_m = reach_of_joints_m(kinematics.parameters, TOOL, (0.0, 0.0, 0.0))
+        # A joint turns what those before it contribute, by its own lever, and what those after it
+        # contribute, by theirs: the lever of the later one counts.
+        later = np.maximum(np.arange(6)[:, None], np.arange(6))
+        self._turning_m = self._reach_m[later]
         self._place_rad = np.full(6, math.inf)
         self._jacobian = np.zeros((3, 6))
 
@@ -41,13 +45,12 @@ class ToolSpeed:
         """Return whether tool0 is slow enough on the whole ramp."""
         _, velocity, _ = ramp.start
         fastest = np.maximum(np.abs(velocity), np.abs(ramp.coast_rad_s))
-        sum_m_s = float(self._reach_m @ fastest)
-        if sum_m_s <= self._limit_m_s:
+        if float(self._reach_m @ fastest) <= self._limit_m_s:
             return True
-        if self._highest_m_s(ramp, fastest, sum_m_s) <= self._limit_m_s:
+        if self._highest_m_s(ramp, fastest) <= self._limit_m_s:
             return True
         self._look(ramp.start.position_rad)
-        return self._highest_m_s(ramp, fastest, sum_m_s) <= self._limit_m_s
+        return self._highest_m_s(ramp, fastest) <= self._limit_m_s
 
     def row(self, position_rad: np.ndarray, ramp: StopRamp) -> tuple[np.ndarray, float]:
         """Return (normal, limit): normal . velocity <= limit keeps tool0 slow enough.
@@ -62,7 +65,7 @@ class ToolSpeed:
         speed = self._jacobian @ ramp.coast_rad_s
         speed_m_s = math.sqrt(float(speed @ speed))
         fastest = np.maximum(np.abs(ramp.start.velocity_rad_s), np.abs(ramp.coast_rad_s))
-        highest_m_s = self._highest_m_s(ramp, fastest, float(self._reach_m @ fastest))
+        highest_m_s = self._highest_m_s(ramp, fastest)
         normal = (speed / max(speed_m_s, 1e-9)) @ self._jacobian
         return normal, _SAFE * self._limit_m_s - max(highest_m_s - speed_m_s, 0.0)
 
@@ -71,19 +74,21 @@ class ToolSpeed:
         self._place_rad = position_rad
         self._jacobian = self._kinematics.tool_pose_and_jacobian(position_rad)[1][:3]
 
-    def _highest_m_s(self, ramp: StopRamp, fastest: np.ndarray, sum_m_s: float) -> float:
+    def _highest_m_s(self, ramp: StopRamp, fastest: np.ndarray) -> float:
         """Return a bound on the speed of tool0 on the whole ramp.
 
-        A turn of one joint by one radian changes the velocity of tool0 by at most ``sum_m_s``: it
-        turns what the joints before it contribute, and moves the lever of those after it.
+        Args:
+            ramp: the ramp.
+            fastest: speed of every joint on it, at most; shape (6,).
         """
         position, velocity, _ = ramp.start
-        turned_rad = float(np.abs(position - self._place_rad).sum())
-        if math.isinf(turned_rad):
+        turned = np.abs(position - self._place_rad)
+        if math.isinf(turned[0]):
             return math.inf
         now, later = self._jacobian @ velocity, self._jacobian @ ramp.coast_rad_s
         square = max(float(now @ now), float(later @ later))
-        growth = float(fastest.sum()) * sum_m_s
-        start_m_s = math.sqrt(square) + turned_rad * sum_m_s + growth * ramp.release_s
+        turning = self._turning_m @ fastest
+        growth = float(fastest @ turning)
+        start_m_s = math.sqrt(square) + float(turned @ turning) + growth * ramp.release_s
         way = _WAY_DONE * (growth * ramp.slowing_s)
         return max(start_m_s, float((_SHARE_LEFT * (start_m_s + way)).max()))
