@@ -1,5 +1,6 @@
 """The learning experiment on the arm with tiny sizes: plan, symmetry, resume, results."""
 
+import csv
 import dataclasses
 import importlib.util
 import json
@@ -280,3 +281,13 @@ def test_seeds_of_another_configuration_are_refused(tmp_path):
         files.write_curve('g')
     with pytest.raises(ConfigError, match='another configuration than the other seeds of sac'):
         read_curves(tmp_path)
+
+
+def test_the_table_in_the_repository_is_of_the_raw_figures_beside_it():
+    folder = ROOT / 'results' / 'reach'
+    found = [(one.task, one.trial, str(len(one.seeds)), one.git)
+             for one in read_curves(folder / 'raw').values()]  # fmt: skip
+    with (folder / 'table.csv').open(encoding='utf-8', newline='') as file:
+        table = list(csv.DictReader(file))
+    assert [(row['task'], row['trial'], row['seeds'], row['git']) for row in table] == found
+    assert not any(row['git'].count('+changes') for row in table)
