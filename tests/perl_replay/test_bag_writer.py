@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 import numpy as np
-from perl_core.errors import BagError
+from perl_core.errors import BagError, ConfigError
 from perl_msgs.action import Reach
 from perl_msgs.msg import LoopTiming, SafetyState
 from perl_replay.bag import Bag
-from perl_replay.bag_writer import BagWriter
+from perl_replay.bag_writer import BagWriter, Split
 from perl_replay.definitions import load_definition
 from perl_replay.topics import STACK_TOPICS
 import pytest
@@ -173,3 +173,36 @@ def test_missing_prefix_path_is_named(monkeypatch):
     monkeypatch.delenv('AMENT_PREFIX_PATH')
     with pytest.raises(BagError, match='AMENT_PREFIX_PATH'):
         load_definition('perl_msgs/msg/SafetyState')
+
+
+@pytest.mark.parametrize('split_s', [0.0, 0.75, 1.5])
+@pytest.mark.parametrize('split_bytes', [0.0, 1500.0, 1e9])
+def test_a_split_bag_holds_the_same_messages_in_the_same_order(tmp_path, split_s, split_bytes):
+    folder = tmp_path / 'bag'
+    writer = BagWriter(folder, split=Split(duration_s=split_s, size_bytes=split_bytes))
+    writer.add_topic('/a/safety', load_definition('perl_msgs/msg/SafetyState'))
+    writer.add_metadata('perl_robot', {'robot_ip': '127.0.0.7'})
+    for number in range(24):
+        message = serialize_message(SafetyState(source='filter', stops=number))
+        writer.write('/a/safety', message, 10**18 + number * 10**8, 10**18)
+        if number % 5 == 4:
+            writer.flush()
+    size = writer.close()
+    files = sorted(folder.glob('*.mcap'), key=lambda file: int(file.stem.rpartition('_')[2]))
+    assert size.bytes == sum(file.stat().st_size for file in files)
+    assert [m.data.stops for m in Bag(folder).messages(['/a/safety'])] == list(range(24))
+    for file in files:
+        alone = Bag(file)
+        assert alone.metadata['perl_robot'] == {'robot_ip': '127.0.0.7'}
+        span_s = (alone.end_ns - alone.start_ns) / 1e9
+        assert not split_s or span_s < split_s
+    assert (len(files) == 1) == (not split_s and split_bytes != 1500.0)
+    with Reader(folder) as reader:
+        assert reader.message_count == 24
+
+
+@pytest.mark.parametrize('amount', [-1.0, float('nan'), float('inf')])
+def test_a_bag_is_split_by_finite_amounts(amount):
+    for name in ('duration_s', 'size_bytes'):
+        with pytest.raises(ConfigError, match='a bag is split after a duration'):
+            Split(**{name: amount})

@@ -229,7 +229,10 @@ def test_settings_and_robot_are_noted(tmp_path, dashboard):
     bundle = Path(__file__).parents[2] / 'policies' / 'ur5e_reach'
     options = (f'limits_file:={limits}', f'bundle:={bundle}', f'robot_ip:={dashboard}')
     with recorder(tmp_path / 'bag', *options, files=[parameters]) as process:
-        time.sleep(1.0)
+        deadline_s = time.monotonic() + 20.0
+        while 'perl_robot' not in Bag(tmp_path / 'bag', readable_part=True).metadata:
+            assert time.monotonic() < deadline_s, 'the robot was not asked'
+            time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=10)
     noted = Bag(tmp_path / 'bag').metadata

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import contextlib
 import dataclasses
 import fcntl
+import math
 import os
 from pathlib import Path
 from typing import Protocol
@@ -47,12 +48,12 @@ class Split:
 
     duration_s: float = 0.0
     """After so much recording; 0: never."""
-    size_bytes: int = 0
+    size_bytes: float = 0.0
     """Once the file is as large as this; 0: never."""
 
     def __post_init__(self) -> None:
         """Refuse what is no duration or size."""
-        if not 0.0 <= self.duration_s < float('inf') or self.size_bytes < 0:
+        if not all(0.0 <= amount < math.inf for amount in dataclasses.astuple(self)):
             raise ConfigError(
                 'a bag is split after a duration in seconds and a size in bytes, both at least '
                 f'0 (0: never); got {self.duration_s} s and {self.size_bytes} bytes'

@@ -76,12 +76,11 @@ class Recorder(Node):
         self._recordings = Recordings(
             _bag_folder(values['bag']),
             [(topic, load_definition(topic.type)) for topic in (*heard, *select_topics([MARKS]))],
-            Split(duration_s=values['split_s'], size_bytes=round(values['split_mb'] * 1e6)),
+            Split(duration_s=values['split_s'], size_bytes=values['split_mb'] * 1e6),
             os.environ.get('ROS_DISTRO', ''),
         )
         self._recordings.note('perl_software', describe_software())
         self._recordings.note('perl_settings', _settings(values))
-        self._robot_known = False
         self._robot_said: list[dict[str, str]] = []
         self._marks = self.create_publisher(Mark, MARKS, 10)
         self._offered = (
@@ -90,6 +89,7 @@ class Recorder(Node):
             RawService(self, AddMark, '~/mark', self._on_mark),
         )
         self._queues = [RawQueue(self, topic) for topic in heard]
+        self._robot_known = False
         ip = values['robot_ip']
         if ip:
             threading.Thread(target=self._ask_robot, args=(ip,), daemon=True).start()
@@ -141,6 +141,8 @@ class Recorder(Node):
 
     def _begin(self) -> str:
         folder = self._recordings.begin()
+        # Another policy may run by now.
+        self._robot_known = False
         sentence = f'recording to {folder}'
         self.get_logger().info(sentence)
         return sentence
