@@ -189,7 +189,8 @@ def _spawn(
 
 
 def _end(process: subprocess.Popen) -> None:
-    for number, limit_s in ((signal.SIGCONT, 0.0), (signal.SIGTERM, END_S), (signal.SIGKILL, 5.0)):
+    ways = ((signal.SIGCONT, 0.0), (signal.SIGTERM, 2.0 * END_S), (signal.SIGKILL, 5.0))
+    for number, limit_s in ways:
         if process.poll() is None:
             process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):

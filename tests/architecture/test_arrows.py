@@ -88,7 +88,8 @@ NEVER = (
     Never('ros2_ws/src/perl_replay/*', ('perl_control', 'perl_bringup')),
     Never('*', ('tests', 'sim', 'train', 'evaluate', 'export', 'make_goals', 'conftest')),
     *(Never(library, ('experiment', 'grid_experiment', 'reach_experiment', 'gridworld',
-                      'gridworld_results', 'reach_learning', 'reach_results'))
+                      'gridworld_results', 'reach_learning', 'reach_results',
+                      'fault_matrix', 'faults'))
       for library in ('perl_core/*', 'sim/perl_sim/*', 'calibration/*', 'ros2_ws/*')),
     Never('*', ('pickle', 'cPickle', 'cloudpickle', 'dill', 'joblib', 'shelve', 'marshal')),
 )
