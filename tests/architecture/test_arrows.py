@@ -128,8 +128,12 @@ OWNED = (
 NAMELESS = {'utils', 'util', 'common', 'helpers', 'helper', 'misc'}
 UNSAFE_CALLS = {
     'eval', 'exec', 'compile', '__import__', 'yaml.load', 'yaml.load_all', 'yaml.unsafe_load',
-    'yaml.full_load', 'torch.load', 'torch.save', 'os.system', 'os.popen',
+    'yaml.full_load', 'yaml.unsafe_load_all', 'yaml.full_load_all', 'torch.load', 'torch.save',
+    'os.system', 'os.popen', 'subprocess.getoutput', 'subprocess.getstatusoutput',
+    'runpy.run_path',
 }  # fmt: skip
+UNSAFE_IMPORTS = {name for name in UNSAFE_CALLS if '.' in name} | {'builtins'}
+"""Called by a shorter name they would not be seen."""
 
 
 def within(name, prefixes):
@@ -150,6 +154,8 @@ def wrong_imports(path, imports):
         for files, forbidden in NEVER:
             if fnmatch(path, files) and within(name, forbidden):
                 wrong.append(f'{where}; {files} never imports it')
+        if within(name, UNSAFE_IMPORTS):
+            wrong.append(f'{where}; it is unsafe, or hides what is called')
         for modules, files in OWNED:
             if within(name, modules) and not any(fnmatch(path, pattern) for pattern in files):
                 wrong.append(f'{where}; only {files} do')
@@ -242,6 +248,9 @@ def test_nothing_unsafe_is_called(root, our_files):
         ('perl_core/layers/mlp.py', 'from ..agents import pe_sac'),
         ('sim/perl_sim/envs/grid_world.py', 'from grid_experiment.plan import Plan'),
         ('sim/grid_experiment/running.py', 'import ray'),
+        ('perl_core/fields.py', 'from yaml import load'),
+        ('perl_core/fields.py', 'from os import system as run'),
+        ('perl_core/fields.py', 'import builtins'),
     ],
 )
 def test_the_tables_forbid(read_imports, path, source):
@@ -252,7 +261,8 @@ def test_the_tables_forbid(read_imports, path, source):
 @pytest.mark.parametrize(
     'source',
     ['eval("1")', 'exec(x)', 'yaml.load(text, Loader=L)', 'torch.load(f)', 'os.system("ls")',
-     'subprocess.run("ls", shell=True)', 'np.load(f, allow_pickle=True)'],
+     'subprocess.run("ls", shell=True)', 'subprocess.getoutput("ls")',
+     'np.load(f, allow_pickle=True)'],
 )  # fmt: skip
 def test_unsafe_calls_are_found(source):
     assert len(unsafe_calls('x.py', source)) == 1
