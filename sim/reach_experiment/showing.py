@@ -9,7 +9,7 @@ from rich.table import Table
 def summary(files: Sequence[ReachRunFiles]) -> Table:
     """Return a table of how far each run is and what it reached."""
     table = Table(title='Success on the validation goals, at the last evaluation')
-    table.add_column('run')
+    table.add_column('run', min_width=32)
     for name in ('steps', 'success [%]', 'position error [mm]', 'gate open [%]', 'time [s]'):
         table.add_column(name, justify='right')
     for one in files:
