@@ -214,7 +214,7 @@ def inside(start, scene):
 scenes = st.sampled_from(('open', 'crowded'))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pieces, unit, scenes)
 def test_no_sequence_of_wishes_and_states_breaks_a_limit(sequence, start, scene):
     run = Run(inside(1.5 * start, scene), scene)
@@ -232,7 +232,7 @@ def test_no_sequence_of_wishes_and_states_breaks_a_limit(sequence, start, scene)
     run.check()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.tuples(moving_wishes, st.integers(1, 150)), min_size=1, max_size=5), unit, scenes
 )
@@ -312,6 +312,47 @@ def test_each_state_that_must_stop_the_arm_does_and_stays_latched(changes, reaso
     run.filter.reset()
     run.filter.seed(run.position)
     assert run.step(run.position + 1e-6).severity is Severity.PASS
+
+
+@pytest.mark.parametrize(('facts', 'reason'), [
+    (LoopFacts(goal_age_s=LIMITS.goal_stop_age_s + 0.1), 'stale_goal'),
+    (LoopFacts(skipped_cycles=26), 'overrun'),
+    (LoopFacts(tool_force_n=81.0), 'tool_force'),
+    (LoopFacts(tool_force_n=math.nan), 'tool_force'),
+])
+def test_what_the_loop_knows_stops_the_arm_by_name(facts, reason):
+    run = Run()
+    for _ in range(40):
+        run.step(run.position + 0.002, LoopFacts(0.1, 5, 20.0))
+    assert not run.filter.latched
+    assert run.step(run.position, facts).reasons == (reason,)
+    for _ in range(200):
+        result = run.step(run.position)
+    assert not result.velocity_rad_s.any()
+    run.check()
+
+
+def test_the_speed_slider_slows_the_arm():
+    run = Run()
+    for slider in (1.0, 0.3, 0.0):
+        for _ in range(200):
+            result = run.step(
+                run.position + np.array((0, 0, 0, 0, 0, 0.6)), speed_scaling=slider
+            )
+        fastest = slider * SPEED * (1.0 + ROUNDING)
+        assert 0.97 * fastest <= result.velocity_rad_s[5] <= fastest
+    run.check()
+
+
+def test_a_solver_that_fails_leaves_the_ramp_that_was_verified(monkeypatch):
+    run = Run(scene='crowded')
+    monkeypatch.setattr(run.filter._pursuit._programme, 'solve', lambda problem: None)
+    reasons = set()
+    for _ in range(400):
+        reasons.update(run.step(run.position + np.array((0, 0.05, 0.02, 0, 0, 0))).reasons)
+    assert 'no_solution' in reasons
+    run.check()
+    run.check_ramp()
 
 
 @pytest.mark.parametrize('bits', [0b01, 0b10, 0b11])

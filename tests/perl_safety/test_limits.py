@@ -128,7 +128,7 @@ BOX = {
     'name': 'post', 'centre_base_m': [-0.5, 0.3, 0.2], 'half_size_m': [0.1, 0.1, 0.2],
     'min_distance_m': 0.02,
 }
-WALL = {'name': 'wall', 'inward_base': [2.0, 0.0, 0.0], 'offset_m': -0.8}
+WALL = {'name': 'wall', 'inward_base': [0.5, 0.0, 0.0], 'offset_m': -0.8}
 
 
 def test_boxes_and_planes_are_read(tmp_path, shipped):

@@ -195,9 +195,11 @@ class Pursuit:
         each = [rule(tick) for rule in BOUNDING]
         lower = np.minimum(np.array([bounds.lower_rad_s for bounds in each]), braking_rad_s)
         upper = np.maximum(np.array([bounds.upper_rad_s for bounds in each]), braking_rad_s)
-        cut = ((wish < lower - _ROUNDING_RAD_S) | (wish > upper + _ROUNDING_RAD_S)).any(axis=1)
+        lower, upper = np.maximum.accumulate(lower), np.minimum.accumulate(upper)
+        allowed = np.vstack((wish, np.minimum(np.maximum(wish, lower), upper)))
+        cut = np.abs(np.diff(allowed, axis=0)).max(axis=1) > _ROUNDING_RAD_S
         names = {BOUNDING[index].__name__: None for index in np.flatnonzero(cut)}
-        return Bounds(lower.max(axis=0), upper.min(axis=0)), names
+        return Bounds(lower[-1], upper[-1]), names
 
     def _solve(
         self, wish: np.ndarray, bounds: Bounds, last: MotionState, braking_rad_s: np.ndarray
