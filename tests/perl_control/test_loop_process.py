@@ -103,7 +103,7 @@ def test_a_bundle_that_is_not_there_is_named(start_loop, tmp_path):
         child.ready()
 
 
-def test_the_arm_is_faulted_when_the_controller_dies(start_loop, start_emulator):
+def test_the_loop_ends_by_name_when_the_controller_dies(start_loop, start_emulator):
     emulator = start_emulator(HOST + '6')
     child = start_loop(HOST + '6').ready()
     child.order(mode=Mode.ARMED)
@@ -111,9 +111,10 @@ def test_the_arm_is_faulted_when_the_controller_dies(start_loop, start_emulator)
     ask_for(child, (0.1, -0.1, 0.05))
     child.run(0.3)
     os.kill(emulator.pid, signal.SIGKILL)
-    records = child.run(3.0, until=lambda record: record['state'] == State.FAULT)
-    assert records['state'][-1] == State.FAULT
-    assert records['reasons'][-1]
+    records = child.run(3.0, until=lambda record: record['reasons'] == b'connection_lost')
+    assert records['reasons'][-1] == b'connection_lost'
+    assert child.process.wait(5.0) == 1
+    assert 'the connection to the robot is lost' in child.process.stdout.read()
 
 
 def test_a_protective_stop_faults_and_a_reset_resumes_without_a_jump(start_loop, start_emulator):
