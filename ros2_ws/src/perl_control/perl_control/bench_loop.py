@@ -72,6 +72,7 @@ def figures_of(measured: Measured) -> dict[str, Any]:
         'skipped': int(records['skipped'][-1] - records['skipped'][0]),
         'policy_misses': int(records['policy_misses'][-1] - records['policy_misses'][0]),
         'stops': int(records['stops'][-1]),
+        'stop_reasons': records['reasons'][-1].decode() if records['stops'][-1] else '',
         'telemetry_lost': measured.lost,
         'memory_kib': int(memory[-1]),
         'memory_growth_kib': float(grown_kib),
@@ -114,6 +115,8 @@ def _table(figures: dict[str, Any], bars: list[Bar]) -> str:
     )
     old = ', '.join(f'{count} older than {age}' for age, count in figures['old_states'].items())
     lines.append(f'states used: {old}')
+    if figures['stops']:
+        lines.append(f'stopped: {figures["stop_reasons"]}')
     lines.append(f'cyclictest: {figures["cyclictest"] or "not installed"}')
     for bar in bars:
         verdict = 'ok  ' if bar.ok else 'MISS'
