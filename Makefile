@@ -21,7 +21,7 @@ $(VENV)/.packages: constraints.txt pyproject.toml setup.py $(wildcard ros2_ws/sr
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation \
-	  -e '.[robot,security,ros,ros-build,sim,train,results,dev]'
+	  -e '.[robot,security,ros,ros-build,sim,train,results,browser,dev]'
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
 	  $(foreach package,perl_safety perl_control perl_replay perl_bringup,-e ros2_ws/src/$(package))
 	touch $@
