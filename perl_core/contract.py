@@ -6,6 +6,7 @@ another contract is refused by name of the first field that differs.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -158,10 +159,12 @@ class Contract:
         """Entries of an action."""
         return sum(part.size for part in self.action)
 
-    @property
+    @functools.cached_property
     def action_scale(self) -> np.ndarray:
         """Turns an action into a twist [m/s, rad/s] in ``base``; shape (6,)."""
-        return np.repeat((self.max_tool_speed_m_s, self.max_tool_angular_speed_rad_s), 3)
+        scale = np.repeat((self.max_tool_speed_m_s, self.max_tool_angular_speed_rad_s), 3)
+        scale.setflags(write=False)
+        return scale
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract as plain JSON types."""

@@ -5,6 +5,7 @@ test vectors again; whatever does not fit is refused by name. Acting runs the ga
 the branch that it chose, in buffers that were allocated once.
 """
 
+import math
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -201,7 +202,7 @@ class Policy:
         # A gate that is not a number chooses a branch here, and is refused below.
         branch = BRANCH_STANDARD if gate > GATE_THRESHOLD else BRANCH_EQUIVARIANT
         action = self.act_with(branch, observation)
-        _require_sane(gate, action, f'Bundle {self.sha256}, observation {observation.tolist()}')
+        _require_sane(gate, action, self.sha256, observation)
         return PolicyOutput(action, gate, branch)
 
     def act_with(self, branch: int, observation: np.ndarray) -> np.ndarray:
@@ -238,18 +239,21 @@ class Policy:
         )
 
 
-def _require_sane(gate: float, action: np.ndarray, source: str) -> None:
+def _require_sane(gate: float, action: np.ndarray, sha256: str, observation: np.ndarray) -> None:
     """Raise PolicyError unless gate and action are numbers that a policy can say."""
-    if not (np.isfinite(gate) and np.isfinite(action).all()):
+    largest = float(np.abs(action).max())
+    if 0.0 <= gate <= 1.0 and largest <= MAX_ACTION:
+        return
+    source = f'Bundle {sha256}, observation {observation.tolist()}'
+    if not (math.isfinite(gate) and math.isfinite(largest)):
         raise PolicyError(
             f'the policy says gate {gate}, action {action.tolist()}; both must be finite. '
             f'{source}'
         )
-    if not 0.0 <= gate <= 1.0 or np.abs(action).max() > MAX_ACTION:
-        raise PolicyRangeError(
-            f'the policy says gate {gate}, action {action.tolist()}; expected a gate from 0 to 1 '
-            f'and an action within {MAX_ACTION}. {source}'
-        )
+    raise PolicyRangeError(
+        f'the policy says gate {gate}, action {action.tolist()}; expected a gate from 0 to 1 '
+        f'and an action within {MAX_ACTION}. {source}'
+    )
 
 
 def _load_graph(bundle: BundleFiles, name: str) -> Graph:

@@ -4,6 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 import numpy as np
+from perl_core import action as planning
 from perl_core.action import (
     HOMING_SPEED_RAD_S,
     MAX_JOINT_JERK_RAD_S3,
@@ -146,6 +147,14 @@ def test_the_limit_can_be_reached():
         target = stoppable_velocity(np.full(6, 2.0), command, CONTRACT)
         command = plan_segment(target, command, CONTRACT).last
     np.testing.assert_allclose(command.position_rad, UPPER_RAD, atol=5e-3)
+
+
+@given(rates_rad_s, arrays(float, 6, elements=st.floats(-12.0, 12.0)), fractions)
+def test_no_way_is_longer_than_its_bound(velocity, acceleration, speed):
+    wanted = speed * CONTRACT.max_joint_speed_rad_s
+    towards = Command(np.zeros(6), velocity, acceleration)
+    way = planning._beyond_rad(wanted, towards, CONTRACT)
+    assert (way <= planning._farthest_rad(wanted, towards, CONTRACT) + ROUNDING_RAD).all()
 
 
 def test_an_arm_outside_its_limits_may_only_go_back():
