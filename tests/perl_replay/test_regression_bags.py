@@ -83,13 +83,12 @@ def test_a_changed_policy_is_named(tmp_path, monkeypatch):
 
 
 def test_a_changed_filter_is_named(tmp_path, monkeypatch):
-    from perl_safety import filter as safety_filter
+    from perl_replay import filter_replay
 
     def nervous(observed):
         measured = np.abs(observed.state.joint_position_rad - observed.position_rad)
         return 'nervous' if measured.max() > 0.01 else None
 
-    stopping = (nervous, *safety_filter.STOPPING)
-    monkeypatch.setattr(safety_filter.SafetyFilter.__init__, '__defaults__', (stopping,))
+    monkeypatch.setattr(filter_replay, 'STOPPING', (nervous, *filter_replay.STOPPING))
     came = moved(evaluate('reach', tmp_path), EXPECTED['reach'])
     assert 'filter_replay.stopped' in [text.split()[0] for text in came]
