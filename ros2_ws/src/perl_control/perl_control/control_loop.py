@@ -8,14 +8,14 @@ from perl_core.action import Command
 from perl_core.errors import PolicyError, RobotError
 from perl_core.kinematics import Pose
 from perl_core.robot_state import RUNTIME_PLAYING, RobotState
-from perl_safety.filter import SafetyFilter
+from perl_safety.filter import FilterResult, SafetyFilter
 from perl_safety.heartbeat import HeartbeatWriter
 from perl_safety.rules.facts import LoopFacts
 from perl_safety.rules.safety_bits import safety_reason
 
 from perl_control.mailbox import Mailbox, Mode, Orders
 from perl_control.pacing import Pacer, Wake
-from perl_control.policy_runner import PolicyRunner
+from perl_control.policy_runner import Decision, PolicyRunner
 from perl_control.robots.base import RobotLink
 from perl_control.states import Situation, State, is_armed, next_state
 from perl_control.telemetry_writer import TelemetryWriter
@@ -56,6 +56,19 @@ class Parts(NamedTuple):
     """Tells the safety monitor whether the arm moves; None: there is none to tell."""
 
 
+class Moved(NamedTuple):
+    """What became of one tick's target."""
+
+    asked_rad: np.ndarray | None
+    """Before the filter; None: to come to rest."""
+    result: FilterResult
+    """Of the filter."""
+    filter_us: float
+    """What the filter took."""
+    sent_ns: int
+    """time.monotonic_ns() at which the target was on its way."""
+
+
 class ControlLoop:
     """The arm's owner."""
 
@@ -80,6 +93,7 @@ class ControlLoop:
         self._goal_sequence = 0
         self._dead_goal = 0
         self._reset_sequence = 0
+        self._decision: Decision | None = None
         state = self._seen = parts.link.read_state(now_ns)
         parts.runner.warm_up(state)
         self._seed(state)
@@ -93,10 +107,6 @@ class ControlLoop:
     def done(self) -> bool:
         """Whether the loop was asked to end and the arm is at rest."""
         return self._ending and (self._at_rest or not self._sending)
-
-    @property
-    def _at_rest(self) -> bool:
-        return not self._command.velocity_rad_s.any()
 
     def end(self) -> None:
         """Ramp down; ``done`` follows."""
@@ -125,9 +135,7 @@ class ControlLoop:
         orders = parts.mailbox.read()
         if not self._lost:
             self._answer_reset(orders, now_ns)
-        state = parts.link.read_state(now_ns)
-        parts.telemetry.robot(state, now_ns)
-        parts.telemetry.orders(orders)
+        reported = state = parts.link.read_state(now_ns)
         if self._shadow:
             # Whose program moves an arm that we only watch, if any, is not our concern.
             state = state._replace(runtime_state=RUNTIME_PLAYING)
@@ -136,11 +144,21 @@ class ControlLoop:
         if self._shadow:
             self._follow_arm(state, pursuing)
         asked_rad = self._target(state, orders) if pursuing else None
-        self._move(asked_rad, state, now_ns, self._facts(orders, state, wake))
-        parts.telemetry.counts(
-            parts.safety.limited_ticks, parts.safety.stops, parts.runner.misses
-        )
-        parts.telemetry.finish(self._tick, wake, parts.pacer, self._state)
+        moved = self._move(asked_rad, state, now_ns, self._facts(orders, state, wake))
+        self._note(orders, reported, wake, moved)
+
+    def _note(self, orders: Orders, reported: RobotState, wake: Wake, moved: Moved) -> None:
+        """Tell node, black box and monitor about this tick, now that the target is on its way."""
+        parts, telemetry = self._parts, self._parts.telemetry
+        if moved.asked_rad is not None:
+            parts.runner.follow(moved.asked_rad, self._command)
+        telemetry.robot(reported, wake.now_ns)
+        telemetry.orders(orders)
+        telemetry.decision(self._decision, shadow=self._shadow or orders.goal_home)
+        self._decision = None
+        telemetry.command(moved.asked_rad, moved.result, moved.filter_us)
+        telemetry.counts(parts.safety.limited_ticks, parts.safety.stops, parts.runner.misses)
+        telemetry.finish(self._tick, wake, moved.sent_ns, parts.pacer, self._state)
         if parts.heartbeat is not None:
             parts.heartbeat.beat(self._at_rest, self._state.name)
 
@@ -192,7 +210,7 @@ class ControlLoop:
 
     def _target(self, state: RobotState, orders: Orders) -> np.ndarray | None:
         """Return this tick's joint target towards the goal; None after a policy that failed."""
-        runner, telemetry = self._parts.runner, self._parts.telemetry
+        runner = self._parts.runner
         if orders.goal_sequence != self._goal_sequence:
             self._take_goal(orders)
         if runner.due:
@@ -201,7 +219,7 @@ class ControlLoop:
             except PolicyError as error:
                 self._parts.safety.stop(error.reason)
                 return None
-            telemetry.decision(decision, shadow=self._shadow or orders.goal_home)
+            self._decision = decision
             if orders.goal_home:
                 runner.begin_homing(self._command, orders.speed_scale)
             else:
@@ -215,6 +233,7 @@ class ControlLoop:
         elif self._parts.runner.due:
             self._parts.safety.seed(state.joint_position_rad, state.joint_velocity_rad_s)
             self._command = Command(state.joint_position_rad, state.joint_velocity_rad_s)
+            self._at_rest = not state.joint_velocity_rad_s.any()
 
     def _take_goal(self, orders: Orders) -> None:
         self._goal_sequence = orders.goal_sequence
@@ -236,27 +255,27 @@ class ControlLoop:
 
     def _move(
         self, asked_rad: np.ndarray | None, state: RobotState, now_ns: int, facts: LoopFacts
-    ) -> None:
+    ) -> Moved:
         """Filter the target and send it."""
         parts = self._parts
         begin_ns = time.monotonic_ns()
         result = parts.safety.step(asked_rad, state, now_ns, facts)
         filter_us = (time.monotonic_ns() - begin_ns) * 1e-3
+        taken = not self._sending or parts.link.send(result.position_rad)
+        sent_ns = time.monotonic_ns()
         self._command = Command(
             result.position_rad, result.velocity_rad_s, result.acceleration_rad_s2
         )
-        if asked_rad is not None:
-            parts.runner.follow(asked_rad, self._command)
-        if self._sending and not parts.link.send(result.position_rad):
+        self._at_rest = not result.velocity_rad_s.any()
+        if not taken:
             # ur_rtde complains on every target that is refused; one is enough.
             self._sending = False
-            state = parts.link.read_state(time.monotonic_ns())
+            state = parts.link.read_state(sent_ns)
             parts.safety.stop(_refusal_reason(state) or TARGET_REFUSED)
-        parts.telemetry.command(asked_rad, result, filter_us)
+        return Moved(asked_rad, result, filter_us, sent_ns)
 
     def _answer_reset(self, orders: Orders, now_ns: int) -> None:
         """Try to leave FAULT when the node asks for it."""
-        self._parts.telemetry.decision(None, shadow=False)
         if orders.reset_sequence == self._reset_sequence:
             return
         self._reset_sequence = orders.reset_sequence
@@ -302,6 +321,7 @@ class ControlLoop:
         """Start from where the arm really is, at rest."""
         self._parts.safety.seed(state.joint_position_rad)
         self._command = Command(state.joint_position_rad.copy(), np.zeros(6))
+        self._at_rest = True
 
 
 def _refusal_reason(state: RobotState) -> str:

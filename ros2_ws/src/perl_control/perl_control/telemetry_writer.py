@@ -1,7 +1,5 @@
 """Fills one telemetry record a tick and appends it to the ring."""
 
-import time
-
 import numpy as np
 from perl_core.kinematics import Pose
 from perl_core.robot_state import RobotState
@@ -86,8 +84,8 @@ class TelemetryWriter:
         self._at['reset_sequence'][0] = sequence
         self._at['note'][0] = note.encode()
 
-    def finish(self, tick: int, wake: Wake, pacer: Pacer, state: State) -> None:
-        """Note the time and append the record."""
+    def finish(self, tick: int, wake: Wake, sent_ns: int, pacer: Pacer, state: State) -> None:
+        """Note the time until the target was on its way, and append the record."""
         at = self._at
         at['tick'][0] = tick
         at['deadline_ns'][0] = wake.deadline_ns
@@ -95,5 +93,5 @@ class TelemetryWriter:
         at['overruns'][0] = pacer.overruns
         at['skipped'][0] = pacer.skipped
         at['state'][0] = state
-        at['work_us'][0] = (time.monotonic_ns() - wake.now_ns) * 1e-3
+        at['work_us'][0] = (sent_ns - wake.now_ns) * 1e-3
         self._ring.write(self._record[0])
