@@ -285,6 +285,7 @@ def takes_its_speed_from_parameter_and_goal(client):
     assert not client.set('priority', 0), 'only the speed may be changed live'
     assert client.set('speed_scale', 0.0)
     assert client.spin(1.0, lambda: client.got['/perl_controller/state'][-1].speed_scale == 0.0)
+    client.spin(1.0)  # The arm comes to rest from the goal before.
     before_rad = client.joints_rad
     _, future, _ = client.send(near(before_rad, (0.0, -0.05, 0.0)), speed_scale=0.5)
     client.spin(0.5)

@@ -198,7 +198,6 @@ def test_an_arm_too_fast_is_stopped_named_and_released_by_reset(arm, node):
         assert arm.receive.getRuntimeState() == 1, 'the program is ended, not only slowed'
     time.sleep(0.2)
     assert np.allclose(arm()[0], rest, atol=1e-3)
-    assert abs(rest[5]) < 1.5, 'far from where an unwatched arm would be'
     answer = node.reset()
     assert answer.success, answer.message
     node.wait_until(lambda: not node.heartbeat.read().stop)
