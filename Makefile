@@ -9,6 +9,7 @@ MESSAGES := $(shell find ros2_ws/src/perl_msgs -type f)
 # Nothing of ours listens or speaks beyond this machine unless the caller says so.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export AMENT_PREFIX_PATH := $(VENV)
+export ORT_DISABLE_TELEMETRY ?= 1
 
 .PHONY: help setup demo evaluate test test-search lint results clean bench-layers bench-train bench-loop bench-replay bench-emulator faults fuzz-emulator
 help:  ## Show this list

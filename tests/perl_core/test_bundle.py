@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -432,3 +435,14 @@ def test_what_no_policy_can_say_is_refused(shipped, monkeypatch, gate, action, s
         monkeypatch.setattr(branch, 'run', lambda branch=branch: branch.output.fill(action))
     with pytest.raises(PolicyRangeError, match=sentence):
         policy.act(some_observations(1)[0])
+
+
+def test_nothing_in_the_process_of_a_policy_works_on_its_own():
+    """Threads that onnxruntime starts for sending usage data would disturb the control loop."""
+    count = (
+        'import os, perl_core.bundle.runtime; '
+        'raise SystemExit(len(os.listdir("/proc/self/task")) - 1)'
+    )
+    environment = {**os.environ, 'OPENBLAS_NUM_THREADS': '1'}
+    environment.pop('ORT_DISABLE_TELEMETRY', None)
+    assert subprocess.run([sys.executable, '-c', count], env=environment).returncode == 0
