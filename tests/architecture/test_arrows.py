@@ -118,6 +118,7 @@ OWNED = (
          'ros2_ws/src/perl_replay/perl_replay/bag_records.py',
          'ros2_ws/src/perl_replay/perl_replay/bag_writer.py',
          'ros2_ws/src/perl_replay/perl_replay/black_box.py',
+         'ros2_ws/src/perl_replay/perl_replay/layout.py',
          'ros2_ws/src/perl_replay/perl_replay/repair.py',
          'ros2_ws/src/perl_replay/perl_replay/salvage.py'),
     ),

@@ -18,6 +18,7 @@ from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
 from perl_replay.bag_records import DAMAGE, Choice, Stored, read_records, read_summary
+from perl_replay.layout import TopicReader
 from perl_replay.objections import Objections
 from perl_replay.steady import Steady
 
@@ -155,12 +156,12 @@ class Bag:
             raise BagError(f'{self.path} has no topics {unknown}; it has {sorted(self.topics)}')
         for topic in topics:
             self._register(self.topics[topic].type)
-        types = {name: self.topics[name].type for name in topics}
+        readers = {name: self._reader(name) for name in topics}
         steady = {name: Steady(b'', None) for name in repeated}
         for name, received_ns, data in self.raw_messages(topics, every):
             message = steady[name].stamped(data) if name in steady else None
             if message is None:
-                message = self._deserialise(data, types[name], name)
+                message = readers[name].read(data)
                 if name in steady:
                     steady[name] = Steady(data, message)
             yield BagMessage(name, received_ns, message)
@@ -316,6 +317,13 @@ class Bag:
                 f'{self.path} was recorded with other messages: {type_name} lacks {missing}; '
                 f'it has {present}'
             )
+
+    def _reader(self, topic: str) -> TopicReader:
+        """Return what decodes the messages of a topic."""
+        type_name = self.topics[topic].type
+        return TopicReader(
+            self._store, type_name, lambda data: self._deserialise(data, type_name, topic)
+        )
 
     def _deserialise(self, data: bytes, type_name: str, topic: str) -> Any:
         """Return a message, from its CDR bytes."""

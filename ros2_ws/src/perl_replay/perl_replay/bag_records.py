@@ -20,6 +20,9 @@ RECORD_HEAD = struct.Struct('<BQ')
 """Opcode and length of a record. Source: MCAP specification, "Records"."""
 _MESSAGE_HEAD = struct.Struct('<HIQQ')
 """Channel, sequence, log time and publish time of a message, before its data."""
+_CHANNEL = struct.Struct('<H')
+"""The first part of it."""
+_MESSAGE = int(Opcode.MESSAGE)
 DAMAGE = (
     McapError, ValueError, struct.error, zstandard.ZstdError, MemoryError, OverflowError,
 )
@@ -63,16 +66,18 @@ class Choice:
         """Messages so far, wanted or not."""
         self.end_ns = 0
         """Latest time of receipt among them."""
-        self._turns: dict[int, int] = {}
+        self._left: dict[int, int] = {}
 
     def takes(self, channel_id: int) -> bool:
         """Return whether the next message of a channel is wanted."""
+        left = self._left.get(channel_id, 0)
+        if left:
+            self._left[channel_id] = left - 1
+            return False
         every = self.every.get(channel_id, 1)
-        if every < 2:
-            return every == 1
-        turn = self._turns.get(channel_id, 0)
-        self._turns[channel_id] = (turn + 1) % every
-        return turn == 0
+        if every > 1:
+            self._left[channel_id] = every - 1
+        return every > 0
 
 
 def read_records(stream: BinaryIO, choice: Choice) -> Iterator[McapRecord | Stored]:
@@ -103,13 +108,17 @@ def _inside(chunk: Chunk, choice: Choice) -> Iterator[McapRecord | Stored]:
     """Yield the wanted records of a chunk whose checksum is right."""
     stream, size = get_chunk_data_stream(chunk, validate_crc=True)
     data, at, takes = stream.read(size), 0, choice.takes
+    read_head, read_channel = RECORD_HEAD.unpack_from, _CHANNEL.unpack_from
+    head_bytes, message = RECORD_HEAD.size, _MESSAGE
     while at < size:
-        opcode, length = RECORD_HEAD.unpack_from(data, at)
-        begin, at = at + RECORD_HEAD.size, at + RECORD_HEAD.size + length
-        if opcode == Opcode.MESSAGE:
-            channel_id, _, log_time, _ = _MESSAGE_HEAD.unpack_from(data, begin)
+        opcode, length = read_head(data, at)
+        begin, at = at + head_bytes, at + head_bytes + length
+        # Most of the time of this loop goes into messages that nobody wants.
+        if opcode == message:
             choice.passed += 1
+            channel_id = read_channel(data, begin)[0]
             if takes(channel_id):
+                _, _, log_time, _ = _MESSAGE_HEAD.unpack_from(data, begin)
                 yield Stored(channel_id, log_time, data[begin + _MESSAGE_HEAD.size : at])
         elif opcode in (Opcode.CHANNEL, Opcode.SCHEMA):
             kind = Channel if opcode == Opcode.CHANNEL else Schema
