@@ -5,6 +5,7 @@ a bound on its values around it, and its values at two places are a bound on tho
 was evaluated in earlier ticks is tried first, since that costs next to nothing.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,19 @@ class Inspection(NamedTuple):
     """There."""
 
 
+class _Known(NamedTuple):
+    """The last ramp that surely held."""
+
+    spare: float
+    """By how much, in the border where it was least; negative: there is none."""
+    start_rad: list[float]
+    """Where it began."""
+    rest_rad: list[float]
+    """Where it ended."""
+    aside_rad: list[float]
+    """As in Span."""
+
+
 class Envelope:
     """The borders of one arm, and what is known about its surroundings."""
 
@@ -49,9 +63,12 @@ class Envelope:
         self._doubtful = np.ones(len(clearances.rows), dtype=bool)
         self._values = np.full((1, len(clearances.rows)), -np.inf)
         self._places = np.zeros((1, 6))
+        self._steepest = clearances.lipschitz.max(axis=0).tolist()
+        self._known = _Known(-math.inf, [], [], [])
 
     def seed(self, position_rad: np.ndarray) -> None:
         """Rest here; where this is outside already, only ask not to go further outside."""
+        self._known = _Known(-math.inf, [], [], [])
         room = self._values - np.abs(position_rad - self._places) @ self._transposed
         self._floor = np.zeros(len(self.clearances.rows))
         if (room.max(axis=0) >= 0.0).all():
@@ -66,8 +83,35 @@ class Envelope:
             np.abs(ramp.start.position_rad - self._places), np.abs(ramp.rest_rad - self._places)
         ) + span.aside_rad
         room = self._values - away @ self._transposed
-        self._doubtful = room.max(axis=0) < self._floor
-        return not self._doubtful.any()
+        spare = room.max(axis=0) - self._floor
+        self._doubtful = spare < 0.0
+        if self._doubtful.any():
+            return False
+        self._known = _Known(
+            float(spare.min()), ramp.start.position_rad.tolist(), ramp.rest_rad.tolist(),
+            span.aside_rad.tolist(),
+        )
+        return True
+
+    def holds_as_before(
+        self, start_rad: list[float], rest_rad: list[float], aside_rad: list[float]
+    ) -> bool:
+        """Return whether a ramp is so near to one that surely held that it holds as well.
+
+        Args:
+            start_rad: where it begins.
+            rest_rad: where it ends.
+            aside_rad: as in Span.
+        """
+        spare = self._known.spare
+        if spare < 0.0:
+            return False
+        for slope, start, rest, aside, start_then, rest_then, aside_then in zip(
+            self._steepest, start_rad, rest_rad, aside_rad, *self._known[1:], strict=True
+        ):
+            moved = max(abs(start - start_then), abs(rest - rest_then))
+            spare -= slope * (moved + max(aside - aside_then, 0.0))
+        return spare >= 0.0
 
     def inspect(self, ramp: StopRamp, span: Span, *, briefly: bool) -> Inspection:
         """Evaluate a ramp of which ``surely_holds`` was in doubt just before.
@@ -78,6 +122,7 @@ class Envelope:
             briefly: look only at the kinds of rows that are in doubt; quicker, but the next ramp
                 will hardly be sure either.
         """
+        self._known = _Known(-math.inf, [], [], [])
         start, way = ramp.start.position_rad, ramp.rest_rad - ramp.start.position_rad
         doubtful = self._doubtful if briefly else None
         places = self.clearances.at(start + _SHARES[:, None] * way, doubtful)

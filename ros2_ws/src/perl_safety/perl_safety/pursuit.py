@@ -22,6 +22,7 @@ from perl_safety.stop_ramp import (
     span,
     stop_ramp,
 )
+from perl_safety.swift_ramp import SwiftRamps
 
 _JOINTS = 6
 _FAR_RAD = 1.0
@@ -61,6 +62,9 @@ class Pursuit:
         self._joints = JointLimits(
             np.array(limits.joint_lower_rad), np.array(limits.joint_upper_rad)
         )
+        self._swift = SwiftRamps(
+            limits.joint_lower_rad, limits.joint_upper_rad, limits.max_joint_speed_rad_s, braking
+        )
         self._tool_speed = ToolSpeed(kinematics, limits.max_tool_speed_m_s)
         rows = [row for rule in BORDERS for row in rule(limits)]
         self._envelope = Envelope(Clearances(kinematics, rows))
@@ -82,15 +86,16 @@ class Pursuit:
             last: the last command.
             speed_scaling: as the robot reports it.
         """
-        if np.abs(asked_rad - last.position_rad).max() > _FAR_RAD:
+        swift = self._swift.following(asked_rad, last, min(max(speed_scaling, 0.0), 1.0))
+        if swift is None:
             return None
-        candidate = following(asked_rad.copy(), last, self._braking.period_s)
-        if not is_within_reach(candidate, last, self._braking):
+        ramp = swift.ramp
+        if not (self._tool_speed.is_slow(swift.fastest_rad_s) or self._tool_speed.holds(ramp)):
             return None
-        ramp = stop_ramp(candidate, self._braking)
+        if self._envelope.holds_as_before(swift.start_rad, swift.rest_rad, swift.aside_rad):
+            self._near = None
+            return ramp
         reach = span(ramp, self._braking)
-        if not self._joints_and_tool_hold(ramp, reach, last, speed_scaling):
-            return None
         if self._envelope.surely_holds(ramp, reach):
             self._near = None
             return ramp

@@ -24,4 +24,4 @@ def finite(observed: Observed) -> str | None:
 def _is_finite(joints: np.ndarray) -> bool:
     """Return whether these are six finite numbers."""
     # A sum is finite if its parts are, unless they overflow: then they are no joints either.
-    return joints.shape == _JOINTS and math.isfinite(joints.sum())
+    return joints.shape == _JOINTS and math.isfinite(sum(joints.tolist()))

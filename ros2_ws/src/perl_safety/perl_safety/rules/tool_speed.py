@@ -1,6 +1,7 @@
 """Speed of tool0, now and along the stop ramp."""
 
 import math
+from operator import mul
 
 import numpy as np
 from perl_core.kinematics import Kinematics
@@ -34,6 +35,7 @@ class ToolSpeed:
         """
         self._kinematics, self._limit_m_s = kinematics, limit_m_s
         self._reach_m = reach_of_joints_m(kinematics.parameters, TOOL, (0.0, 0.0, 0.0))
+        self._levers_m = self._reach_m.tolist()
         # A joint turns what those before it contribute, by its own lever, and what those after it
         # contribute, by theirs: the lever of the later one counts.
         later = np.maximum(np.arange(6)[:, None], np.arange(6))
@@ -41,11 +43,19 @@ class ToolSpeed:
         self._place_rad = np.full(6, math.inf)
         self._jacobian = np.zeros((3, 6))
 
+    def is_slow(self, fastest_rad_s: list[float]) -> bool:
+        """Return whether tool0 cannot be too fast, wherever the arm is.
+
+        Args:
+            fastest_rad_s: speed of every joint, at most.
+        """
+        return sum(map(mul, self._levers_m, fastest_rad_s)) <= self._limit_m_s
+
     def holds(self, ramp: StopRamp) -> bool:
         """Return whether tool0 is slow enough on the whole ramp."""
         _, velocity, _ = ramp.start
         fastest = np.maximum(np.abs(velocity), np.abs(ramp.coast_rad_s))
-        if float(self._reach_m @ fastest) <= self._limit_m_s:
+        if self.is_slow(fastest.tolist()):
             return True
         if self._highest_m_s(ramp, fastest) <= self._limit_m_s:
             return True
