@@ -13,7 +13,8 @@ from perl_replay.latency import Latency
 from perl_replay.prediction import Predictions
 from perl_replay.smoothness import smoothness
 from perl_replay.stops import StopCollector
-from perl_replay.symmetry_score import SymmetryScore, group_elements, turn
+from perl_replay.symmetry_score import SymmetryScore
+from perl_replay.turns import group_elements
 import pytest
 
 CONTRACT, KINEMATICS = Contract(), Kinematics()
@@ -52,15 +53,6 @@ def test_group_elements_are_rotations_of_the_group():
             assert np.abs(element - np.eye(3)).max() > 0.1
             if group == 'SO2':
                 np.testing.assert_allclose(element[2], (0, 0, 1))
-
-
-def test_only_the_vectors_are_turned():
-    element = group_elements('SO2')[0]
-    values = np.arange(9, dtype=np.float32)[None]
-    turned = turn(values, element, 6)
-    np.testing.assert_allclose(turned[0, :3], element @ values[0, :3], rtol=1e-6)
-    np.testing.assert_allclose(turned[0, 3:6], element @ values[0, 3:6], rtol=1e-6)
-    np.testing.assert_array_equal(turned[0, 6:], values[0, 6:])
 
 
 def test_symmetry_errors_are_those_of_gate_and_branch():

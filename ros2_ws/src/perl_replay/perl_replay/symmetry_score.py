@@ -1,8 +1,8 @@
 """How symmetric gate and policy are along the recorded path.
 
-The vectors of each observation are turned by elements of the group, the joints are left as they
-are, and gate and policy are asked again. An invariant gate does not change; an equivariant policy
-turns its action with the vectors. Where the gate is open, and only there, it need not.
+Each observation is turned by elements of the group, and gate and policy are asked again. An
+invariant gate does not change; an equivariant policy turns its action with the vectors. Where the
+gate is open, and only there, it need not.
 """
 
 import dataclasses
@@ -10,12 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from perl_core.bundle.runtime import GATE_THRESHOLD, Policy
-from perl_core.contract import VECTOR_SIZE
 
 from perl_replay.episodes import Episode
-
-_TURNS = 4
-"""Elements by which each observation is turned."""
+from perl_replay.turns import Turns
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,7 +67,7 @@ class SymmetryScore:
         """
         self._policy = policy
         self._group = policy.contract.group
-        self._elements = group_elements(self._group)
+        self._turns = Turns(policy.contract)
         self._count = self._flips = 0
         self._sums, self._largest = np.zeros(4), np.zeros(4)
 
@@ -78,18 +75,16 @@ class SymmetryScore:
         """Return the errors at each observation of an episode."""
         rows = np.flatnonzero(~episode.policy.shadow)
         observation = episode.observation[rows]
+        repeat = len(self._turns.elements)
         if not len(rows):
-            return TurnErrors(rows, *np.empty((5, len(self._elements), 0)))
+            return TurnErrors(rows, *np.empty((5, repeat, 0)))
         straight = self._policy.act_batch(observation)
-        turned = np.concatenate([turn(observation, g, VECTOR_SIZE) for g in self._elements])
-        answer = self._policy.act_batch(np.ascontiguousarray(turned))
-        repeat = len(self._elements)
+        answer = self._policy.act_batch(self._turns.observations(observation))
         gate_error = np.abs(answer.gate.astype(float) - np.tile(straight.gate, repeat))
         flips = (answer.gate > GATE_THRESHOLD) != np.tile(straight.gate > GATE_THRESHOLD, repeat)
         errors = [flips, gate_error]
         for name in ('action', 'equivariant', 'standard'):
-            action = getattr(straight, name)
-            expected = np.concatenate([turn(action, g, action.shape[1]) for g in self._elements])
+            expected = self._turns.actions(getattr(straight, name))
             errors.append(np.linalg.norm(getattr(answer, name) - expected, axis=1))
         return TurnErrors(rows, *(error.reshape(repeat, len(rows)) for error in errors))
 
@@ -126,33 +121,3 @@ class SymmetryScore:
             equivariant_error_max=float(largest[2]),
             standard_error_mean=mean[3],
         )
-
-
-def group_elements(group: str) -> list[np.ndarray]:
-    """Return the same few rotations every time: spread over SO(3), or over a turn about z."""
-    if group == 'SO2':
-        angles = 2.0 * np.pi * np.arange(1, _TURNS + 1) / (_TURNS + 1)
-        return [_about_z(angle) for angle in angles.tolist()]
-    generator = np.random.default_rng(0)
-    return [_from_quaternion(generator.normal(size=4)) for _ in range(_TURNS)]
-
-
-def turn(values: np.ndarray, element: np.ndarray, size: int) -> np.ndarray:
-    """Return rows whose first ``size`` entries, vectors one after another, are turned."""
-    vectors = values[:, :size].reshape(len(values), -1, 3) @ element.T.astype(np.float32)
-    return np.concatenate((vectors.reshape(len(values), -1), values[:, size:]), axis=1)
-
-
-def _about_z(angle_rad: float) -> np.ndarray:
-    cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
-    return np.array(((cosine, -sine, 0.0), (sine, cosine, 0.0), (0.0, 0.0, 1.0)))
-
-
-def _from_quaternion(quaternion: np.ndarray) -> np.ndarray:
-    """Return the rotation of a quaternion of any length, (x, y, z, w)."""
-    x, y, z, w = quaternion / np.linalg.norm(quaternion)
-    return np.array((
-        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-    ))
