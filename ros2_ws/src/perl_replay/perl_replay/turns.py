@@ -29,7 +29,7 @@ class Turns:
         self._sine, self._cosine, self._pan = (
             at[name].start for name in ('joint_sine', 'joint_cosine', 'joint_position_rad')
         )
-        self._centre = np.zeros(self._size)
+        self._centre = np.zeros(self._size, dtype=np.float32)
         if self._about_base:
             centre_m = contract.workspace_centre_base_m
             self._centre[at['tool_position_from_centre_base_m']] = centre_m
