@@ -7,6 +7,7 @@ every control tick of the policy period, with limited acceleration and jerk.
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -152,6 +153,8 @@ def stoppable_velocity(
         Shape (..., 6) [rad/s], between zero and what is wanted: after a policy period towards it
         the arm can brake within its joint limits.
     """
+    if wanted_rad_s.ndim == 1 and _surely_stoppable(wanted_rad_s, command, contract):
+        return wanted_rad_s
     outward = np.sign(wanted_rad_s)
     edge_rad = np.where(outward < 0.0, contract.joint_lower_rad, contract.joint_upper_rad)
     room_rad = outward * (edge_rad - command.position_rad) - _ROUNDING_RAD
@@ -159,8 +162,6 @@ def stoppable_velocity(
         room_rad, outward * command.velocity_rad_s, outward * command.acceleration_rad_s2
     )
     highest = np.abs(wanted_rad_s)
-    if (_farthest_rad(highest, towards, contract) <= room_rad).all():
-        return wanted_rad_s
     beyond = _beyond_rad(highest, towards, contract)
     fits = beyond <= 0.0
     if fits.all():
@@ -177,24 +178,28 @@ def stoppable_velocity(
     return outward * lowest
 
 
-def _farthest_rad(speed_rad_s: np.ndarray, towards: Command, contract: Contract) -> np.ndarray:
-    """Return a bound on the way of a period towards this speed and of braking after it.
+def _surely_stoppable(wanted_rad_s: np.ndarray, command: Command, contract: Contract) -> bool:
+    """Return whether a bound on the way of a period, and of braking after it, leaves room.
 
-    It costs a fifth of the exact way, and mostly there is more room than that. No speed on the way
+    It costs a tenth of the exact way, and mostly there is more room than that. No speed on the way
     is higher than the one asked for or the one at which the acceleration can be gone. Braking from
     there takes at most the time to give up the greatest acceleration, at full speed, and that of a
     whole deceleration, at half of it in the mean.
-
-    Args:
-        speed_rad_s: towards the joint limit.
-        towards: room to the limit, speed and acceleration towards it.
-        contract: limits.
     """
     most, jerk = contract.max_joint_acceleration_rad_s2, MAX_JOINT_JERK_RAD_S3
-    rising = np.minimum(np.maximum(towards.acceleration_rad_s2, 0.0), most)
-    first = np.maximum(towards.velocity_rad_s + rising * rising * (0.5 / jerk), speed_rad_s)
-    then = first + 0.5 * most * most / jerk
-    return first * contract.policy_period_s + then * (2.0 * most / jerk + then * (0.5 / most))
+    for wanted, place, velocity, now, lower, upper in zip(
+        wanted_rad_s.tolist(), *(part.tolist() for part in command),
+        contract.joint_lower_rad, contract.joint_upper_rad, strict=True,
+    ):
+        outward = -1.0 if wanted < 0.0 else 1.0
+        edge_rad = lower if wanted < 0.0 else upper
+        rising = min(max(outward * now, 0.0), most)
+        first = max(outward * velocity + rising * rising * (0.5 / jerk), abs(wanted))
+        then = first + 0.5 * most * most / jerk
+        way = first * contract.policy_period_s + then * (2.0 * most / jerk + then * (0.5 / most))
+        if way > outward * (edge_rad - place) - _ROUNDING_RAD:
+            return False
+    return True
 
 
 def _beyond_rad(speed_rad_s: np.ndarray, towards: Command, contract: Contract) -> np.ndarray:
@@ -321,6 +326,45 @@ def plan_segment(velocity_target: np.ndarray, command: Command, contract: Contra
     np.subtract(velocity[1:], velocity[:-1], out=acceleration[1:])
     acceleration /= dt
     return Segment(position, velocity, acceleration)
+
+
+def first_target_rad(
+    velocity_target: np.ndarray, command: Command, contract: Contract
+) -> np.ndarray:
+    """Return the first joint target of ``plan_segment``, to the last bit, at a fifth of its cost.
+
+    For a loop that sends it before it plans the rest.
+
+    Args:
+        velocity_target: joint rates to approach [rad/s], shape (6,).
+        command: where the last period ended, six joints.
+        contract: rates and acceleration.
+    """
+    most, jerk = contract.max_joint_acceleration_rad_s2, MAX_JOINT_JERK_RAD_S3
+    time_s, square_most = contract.control_period_s, most * most
+    target = []
+    for wanted, place, before, now in zip(
+        velocity_target.tolist(), *(part.tolist() for part in command), strict=True
+    ):
+        now = min(max(now, -most), most)
+        change = wanted - before
+        bend = change - now * abs(now) * (0.5 / jerk)
+        sign = (bend > 0.0) - (bend < 0.0)
+        along = sign * now
+        square = max(jerk * sign * change + 0.5 * along * along, 0.0)
+        peak = min(math.sqrt(square), most)
+        rising = min(time_s, max(peak - along, 0.0) / jerk)
+        holding = min(time_s - rising, max(square - square_most, 0.0) / (jerk * most))
+        falling = min(time_s - rising - holding, peak / jerk)
+        gain = rising * (sign * jerk)
+        velocity = before + rising * (now + 0.5 * gain)
+        now += gain
+        velocity += holding * now
+        velocity += falling * (now - 0.5 * falling * (sign * jerk))
+        if time_s - rising - holding - falling > 0.0:
+            velocity = wanted
+        target.append(place + velocity * time_s)
+    return np.array(target)
 
 
 @functools.lru_cache

@@ -149,12 +149,22 @@ def test_the_limit_can_be_reached():
     np.testing.assert_allclose(command.position_rad, UPPER_RAD, atol=5e-3)
 
 
-@given(rates_rad_s, arrays(float, 6, elements=st.floats(-12.0, 12.0)), fractions)
-def test_no_way_is_longer_than_its_bound(velocity, acceleration, speed):
-    wanted = speed * CONTRACT.max_joint_speed_rad_s
-    towards = Command(np.zeros(6), velocity, acceleration)
-    way = planning._beyond_rad(wanted, towards, CONTRACT)
-    assert (way <= planning._farthest_rad(wanted, towards, CONTRACT) + ROUNDING_RAD).all()
+@given(rates_rad_s, arrays(float, 6, elements=st.floats(-12.0, 12.0)), rates_rad_s, fractions)
+def test_what_is_surely_stoppable_is(velocity, acceleration, wanted, place):
+    position = LOWER_RAD + place * (UPPER_RAD - LOWER_RAD)
+    command = Command(position, velocity, acceleration)
+    if planning._surely_stoppable(wanted, command, CONTRACT):
+        many = Command(*(part[None] for part in command))
+        np.testing.assert_array_equal(stoppable_velocity(wanted[None], many, CONTRACT)[0], wanted)
+
+
+@given(rates_rad_s, arrays(float, 6, elements=st.floats(-12.0, 12.0)), rates_rad_s, fractions)
+def test_the_first_target_alone_is_that_of_the_plan(velocity, acceleration, wanted, place):
+    command = Command(UPPER_RAD * place, velocity, acceleration)
+    np.testing.assert_array_equal(
+        planning.first_target_rad(wanted, command, CONTRACT),
+        plan_segment(wanted, command, CONTRACT).position_rad[0],
+    )
 
 
 def test_an_arm_outside_its_limits_may_only_go_back():

@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 import numpy as np
 from perl_core.contract import Contract
 from perl_core.kinematics import Kinematics
+from perl_core.robot_state import RobotState
 from perl_safety.clearance import Clearances
 from perl_safety.envelope import Envelope
+from perl_safety.filter import SafetyFilter
 from perl_safety.limits import load_limits
 from perl_safety.rules import BORDERS
 from perl_safety.rules.step import ROUNDING, is_within_reach
@@ -77,3 +79,21 @@ def test_what_holds_as_before_surely_holds(changes):
         else:
             known.surely_holds(ramp, reach)
     assert near or len(changes) < 3
+
+
+@given(st.lists(st.tuples(unit, unit), min_size=1, max_size=40))
+def test_a_rehearsal_leaves_no_trace(wishes):
+    plain, rehearsed = (SafetyFilter(LIMITS, Kinematics(), DT) for _ in range(2))
+    for each in (plain, rehearsed):
+        each.seed(HOME)
+    position = HOME
+    for change, other in wishes:
+        state = RobotState(0.0, 0, position, np.zeros(6), 7, 1, 1, 2, 1.0)
+        asked = position + DT * change
+        rehearsed.rehearse(position + DT * other, state._replace(safety_status_bits=4), 0)
+        came, expected = rehearsed.step(asked, state, 0), plain.step(asked, state, 0)
+        assert [np.asarray(part).tolist() for part in came] == [
+            np.asarray(part).tolist() for part in expected
+        ]
+        position = came.position_rad
+    assert not rehearsed.latched

@@ -1,9 +1,9 @@
 """``python -m perl_control.bench_loop``: the control loop at 500 Hz against its bars.
 
 The real process through the real ur_rtde moves the emulated arm from goal to goal under the
-shipped policy and the safety filter. Beside it, half a period later, a bare loop sleeps to
-absolute deadlines with the same rights: both meet the same machine at the same time, and neither
-waits for the other. Run it alone; Ctrl-C ends it early and still judges what there is.
+shipped policy and the safety filter. Beside it, 0.5 ms later, a bare loop sleeps to absolute
+deadlines with the same rights: both meet the same machine at the same time, and neither waits for
+the other. Run it alone; Ctrl-C ends it early and still judges what there is.
 """
 
 import argparse

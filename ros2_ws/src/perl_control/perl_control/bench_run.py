@@ -32,6 +32,8 @@ SPREAD_RAD = 0.5
 _BEAT_S = 0.02
 _PRIORITY = 20
 """As the node has it: a heartbeat that comes late stops the arm."""
+_BETWEEN_NS = 500_000
+"""After the control loop's deadline: its tick is over, its rehearsal has not begun."""
 _READY_S = 20.0
 _CONNECT_S = 20.0
 _END_S = 3.0
@@ -184,10 +186,10 @@ def _emulator(plan: Plan) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bare_loop(plan: Plan, loop: LoopClient) -> Iterator[subprocess.Popen]:
-    """Run the bare loop half a period after the control loop, so that neither delays the other."""
+    """Run the bare loop between a tick and the rehearsal of the next: neither delays the other."""
     if loop.latest is None:
         raise RobotError('expected telemetry before the measurement, none came.')
-    start_ns = int(loop.latest['deadline_ns']) + 1_001_000_000
+    start_ns = int(loop.latest['deadline_ns']) + 1_000_000_000 + _BETWEEN_NS
     command = [
         sys.executable, '-m', 'perl_control.bare_loop', '--priority', str(plan.priority),
         '--cpu', str(plan.cpu), '--parent', str(os.getpid()), '--start-ns', str(start_ns),

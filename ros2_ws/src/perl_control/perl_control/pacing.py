@@ -68,16 +68,24 @@ class Pacer:
             now_ns = time.monotonic_ns()
         return Wake(deadline_ns, now_ns)
 
-    def wait_until_ahead(self, lead_s: float) -> bool:
-        """Sleep until so long before the next deadline; return False at once if it is too late.
+    @property
+    def left_s(self) -> float:
+        """Time until the next deadline; negative after it."""
+        return (self._deadline_ns + self.period_ns - time.monotonic_ns()) * 1e-9
+
+    def wait_until_ahead(self, lead_s: float) -> float:
+        """Sleep until so long before the next deadline, if it is not later already.
 
         Args:
             lead_s: of what will be done before the deadline [s].
+
+        Returns:
+            Time that is left then.
         """
-        left_s = (self._deadline_ns + self.period_ns - time.monotonic_ns()) * 1e-9 - lead_s
-        if left_s > 0.0:
-            time.sleep(left_s)
-        return left_s > 0.0
+        early_s = self.left_s - lead_s
+        if early_s > 0.0:
+            time.sleep(early_s)
+        return self.left_s
 
     def restart(self) -> None:
         """Count from now on, after a pause that was meant."""

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from perl_core.action import (
     Command,
+    first_target_rad,
     homing_velocity_target,
     joint_velocity_target,
     plan_segment,
@@ -85,7 +86,8 @@ class PolicyRunner:
         """Periods without an action in time."""
         self._left = 0
         self._velocity_rad_s = np.zeros(6)
-        self._plan = np.zeros((0, 6))
+        self._plan = np.zeros((1, 6))
+        self._begun: Command | None = None
         self._index = 0
 
     def warm_up(self, state: RobotState) -> None:
@@ -138,7 +140,7 @@ class PolicyRunner:
             target = joint_velocity_target(
                 decision.action, command, self._kinematics, self._contract
             )
-            plan_segment(target, command, self._contract)
+            first_target_rad(target, command, self._contract)
 
     def begin_period(self, decision: Decision, command: Command, speed_scale: float) -> None:
         """Plan one policy period from the last command.
@@ -166,7 +168,13 @@ class PolicyRunner:
 
     def _begin(self, command: Command) -> None:
         self._left = self._contract.substeps
-        self._plan_from(command)
+        self._plan = first_target_rad(self._velocity_rad_s, command, self._contract)[None]
+        self._index, self._begun = 0, command
+
+    @property
+    def planned_target(self) -> np.ndarray:
+        """The joint target of this tick [rad], shape (6,), or the last one of the plan."""
+        return self._plan[min(self._index, len(self._plan) - 1)]
 
     def next_target(self) -> np.ndarray:
         """Return this tick's joint target [rad], shape (6,)."""
@@ -176,9 +184,16 @@ class PolicyRunner:
         return target_rad
 
     def follow(self, asked_rad: np.ndarray, sent: Command) -> None:
-        """Go on from what was really sent, if the safety filter changed the target."""
-        if not np.array_equal(asked_rad, sent.position_rad):
+        """Plan what is left to plan, now that the target is on its way.
+
+        If the safety filter changed it, from what was really sent.
+        """
+        if asked_rad.tolist() != sent.position_rad.tolist():
             self._plan_from(sent)
+        elif self._begun is not None:
+            self._plan_from(self._begun)
+            self._index = 1
+        self._begun = None
 
     def _plan_from(self, command: Command) -> None:
         self._plan = plan_segment(self._velocity_rad_s, command, self._contract).position_rad

@@ -158,6 +158,21 @@ class SafetyFilter:
             return self._brake(Severity.LIMIT, ('stale_state',))
         return self._pursue(asked, state.speed_scaling)
 
+    def rehearse(self, asked_rad: np.ndarray, state: RobotState, now_ns: int) -> None:
+        """Do what most of a step is and forget it, so that the caches are warm for the next.
+
+        Args:
+            asked_rad: a joint target, shape (6,).
+            state: newest state of the robot.
+            now_ns: time.monotonic_ns().
+        """
+        observed = Observed(
+            asked_rad, self._last.position_rad, state, now_ns, ALL_WELL, self.limits
+        )
+        for rule in self._stopping:
+            rule(observed)
+        self._pursuit.rehearse(asked_rad, self._last)
+
     def _stop_if_needed(self, observed: Observed) -> None:
         """Latch the first reason: it is the cause, and what comes after is consequence."""
         for rule in self._stopping:

@@ -106,6 +106,18 @@ class Pursuit:
                 return ramp
         return None
 
+    def rehearse(self, asked_rad: np.ndarray, last: MotionState) -> None:
+        """Do most of ``as_asked`` without any trace.
+
+        Args:
+            asked_rad: six finite numbers.
+            last: the last command.
+        """
+        swift = self._swift.following(asked_rad, last, 1.0)
+        if swift is not None:
+            self._tool_speed.is_slow(swift.fastest_rad_s)
+            self._envelope.holds_as_before(swift.start_rad, swift.rest_rad, swift.aside_rad)
+
     def nearest(
         self,
         asked_rad: np.ndarray,
