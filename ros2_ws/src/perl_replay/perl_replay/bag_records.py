@@ -20,8 +20,8 @@ RECORD_HEAD = struct.Struct('<BQ')
 """Opcode and length of a record. Source: MCAP specification, "Records"."""
 _MESSAGE_HEAD = struct.Struct('<HIQQ')
 """Channel, sequence, log time and publish time of a message, before its data."""
-_CHANNEL = struct.Struct('<H')
-"""The first part of it."""
+_BEGINNING = struct.Struct('<BQH')
+"""Both heads up to the channel."""
 _MESSAGE = int(Opcode.MESSAGE)
 DAMAGE = (
     McapError, ValueError, struct.error, zstandard.ZstdError, MemoryError, OverflowError,
@@ -66,17 +66,17 @@ class Choice:
         """Messages so far, wanted or not."""
         self.end_ns = 0
         """Latest time of receipt among them."""
-        self._left: dict[int, int] = {}
+        self.left: dict[int, int] = {}
+        """Of these channels, how many messages follow that are not wanted."""
 
     def takes(self, channel_id: int) -> bool:
         """Return whether the next message of a channel is wanted."""
-        left = self._left.get(channel_id, 0)
-        if left:
-            self._left[channel_id] = left - 1
+        if self.left.get(channel_id):
+            self.left[channel_id] -= 1
             return False
         every = self.every.get(channel_id, 1)
         if every > 1:
-            self._left[channel_id] = every - 1
+            self.left[channel_id] = every - 1
         return every > 0
 
 
@@ -107,17 +107,21 @@ def read_records(stream: BinaryIO, choice: Choice) -> Iterator[McapRecord | Stor
 def _inside(chunk: Chunk, choice: Choice) -> Iterator[McapRecord | Stored]:
     """Yield the wanted records of a chunk whose checksum is right."""
     stream, size = get_chunk_data_stream(chunk, validate_crc=True)
-    data, at, takes = stream.read(size), 0, choice.takes
-    read_head, read_channel = RECORD_HEAD.unpack_from, _CHANNEL.unpack_from
-    head_bytes, message = RECORD_HEAD.size, _MESSAGE
+    data, at, left, takes = stream.read(size), 0, choice.left, choice.takes
+    read_head, head_bytes, message = _BEGINNING.unpack_from, RECORD_HEAD.size, _MESSAGE
+    # So that the last record, which may be no message and shorter, can be read alike.
+    data += bytes(_BEGINNING.size)
     while at < size:
-        opcode, length = read_head(data, at)
+        opcode, length, channel_id = read_head(data, at)
         begin, at = at + head_bytes, at + head_bytes + length
-        # Most of the time of this loop goes into messages that nobody wants.
         if opcode == message:
             choice.passed += 1
-            channel_id = read_channel(data, begin)[0]
-            if takes(channel_id):
+            # Most of the time of this loop goes into messages that nobody wants.
+            if left.get(channel_id):
+                left[channel_id] -= 1
+            elif takes(channel_id):
+                if at > size:
+                    raise McapError('a message is longer than the chunk it lies in')
                 _, _, log_time, _ = _MESSAGE_HEAD.unpack_from(data, begin)
                 yield Stored(channel_id, log_time, data[begin + _MESSAGE_HEAD.size : at])
         elif opcode in (Opcode.CHANNEL, Opcode.SCHEMA):

@@ -107,14 +107,14 @@ def _sums(
     velocity: np.ndarray, time_s: np.ndarray, joints_s: np.ndarray, measured: np.ndarray
 ) -> tuple[np.ndarray, int]:
     sums = np.empty((3, len(_LAGS_S)))
-    for at, lag_s in enumerate(_LAGS_S):
-        wanted_s = time_s + lag_s
-        after = np.clip(np.searchsorted(joints_s, wanted_s), 1, len(joints_s) - 1)
-        share = (wanted_s - joints_s[after - 1]) / (joints_s[after] - joints_s[after - 1])
-        later = measured[after - 1] + share[:, None] * (measured[after] - measured[after - 1])
-        sums[:, at] = (
-            (velocity * later).sum(), (velocity * velocity).sum(), (later * later).sum()
-        )
+    sums[1] = (velocity * velocity).sum()
+    wanted_s = time_s + _LAGS_S[:, None]
+    after = np.clip(np.searchsorted(joints_s, wanted_s), 1, len(joints_s) - 1)
+    before_s, slope = joints_s[:-1], np.diff(measured, axis=0)
+    share = (wanted_s - before_s[after - 1]) / np.diff(joints_s)[after - 1]
+    for at, (index, part) in enumerate(zip(after - 1, share[..., None], strict=True)):
+        later = measured[index] + part * slope[index]
+        sums[0, at], sums[2, at] = (velocity * later).sum(), (later * later).sum()
     return sums, len(velocity)
 
 
