@@ -86,7 +86,7 @@ def test_limits_that_contradict_each_other_are_refused(tmp_path, shipped):
     with pytest.raises(SafetyConfigError, match=r'joint_lower_rad\[2\]'):
         load(tmp_path, shipped)
     shipped['filter']['joint_lower_rad'][2] = 0.1
-    shipped['filter']['state_stop_age_s'] = 0.02
+    shipped['filter']['state_stop_age_s'] = 0.01
     with pytest.raises(SafetyConfigError, match='state_hold_age_s'):
         load(tmp_path, shipped)
 
