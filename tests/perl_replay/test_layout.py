@@ -118,3 +118,14 @@ def test_the_other_byte_order_is_read_too():
         data = bytes(STORE.serialize_cdr(content, TYPE, little_endian=False))
         assert reader.read(data).inner.large == 0.5 * number
     assert reader._decode.times == 3
+
+
+def test_fields_that_are_not_wanted_are_left_out():
+    reader = TopicReader(STORE, TYPE, Counted(STORE, TYPE), ('many', 'last'))
+    for number in range(4):
+        content = message('abc', [number, np.nan], ['x'], [0.5 * number], 2 * number)
+        came = reader.read(bytes(STORE.serialize_cdr(content, TYPE)))
+        assert came.many[0] == number
+        assert came.last == 2 * number
+    assert came.inner is None
+    assert came.text is None

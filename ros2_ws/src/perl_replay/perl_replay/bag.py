@@ -138,6 +138,7 @@ class Bag:
         topics: Collection[str],
         every: Mapping[str, int] | None = None,
         repeated: Collection[str] = (),
+        fields: Mapping[str, Collection[str]] | None = None,
     ) -> Iterator[BagMessage]:
         """Yield the messages of some topics in the order of the file.
 
@@ -146,6 +147,7 @@ class Bag:
             every: of these topics, only every n-th message is decoded and yielded.
             repeated: of these topics, whose messages begin with a header, one that says the same
                 as the one before is yielded as the same object, stamped anew: keep none of them.
+            fields: of these topics, what is wanted; other fields may be None.
 
         Raises:
             BagError: a topic is not in the bag, a message does not fit its definition, or, after
@@ -156,7 +158,7 @@ class Bag:
             raise BagError(f'{self.path} has no topics {unknown}; it has {sorted(self.topics)}')
         for topic in topics:
             self._register(self.topics[topic].type)
-        readers = {name: self._reader(name) for name in topics}
+        readers = {name: self._reader(name, (fields or {}).get(name)) for name in topics}
         steady = {name: Steady(b'', None) for name in repeated}
         for name, received_ns, data in self.raw_messages(topics, every):
             message = steady[name].stamped(data) if name in steady else None
@@ -318,11 +320,11 @@ class Bag:
                 f'it has {present}'
             )
 
-    def _reader(self, topic: str) -> TopicReader:
-        """Return what decodes the messages of a topic."""
+    def _reader(self, topic: str, fields: Collection[str] | None) -> TopicReader:
+        """Return what decodes some fields, or all, of the messages of a topic."""
         type_name = self.topics[topic].type
         return TopicReader(
-            self._store, type_name, lambda data: self._deserialise(data, type_name, topic)
+            self._store, type_name, lambda data: self._deserialise(data, type_name, topic), fields
         )
 
     def _deserialise(self, data: bytes, type_name: str, topic: str) -> Any:

@@ -40,6 +40,9 @@ motion and for the time to stop, and a tenth of the cost."""
 _REPEATED = {CONTROLLER_STATE, FILTER_SAFETY, MONITOR_SAFETY}
 """States that say the same ten times a second."""
 
+_FIELDS = {topic: fields for topic, (_, fields) in (NEEDED | WELCOME).items()}
+"""What the figures are read from."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
@@ -153,7 +156,9 @@ def evaluate_bag(
     )
     reading = Reading(source, limits, options.bundle, objections, observe)
     try:
-        goals = reading.read(bag.messages(usable, _thinned(bag), _REPEATED & set(usable)))
+        goals = reading.read(
+            bag.messages(usable, _thinned(bag), _REPEATED & set(usable), _FIELDS)
+        )
     except BagError as error:
         objections.raise_('reading', str(error))
         goals = reading.goals()

@@ -5,7 +5,7 @@ numbers stand in it is remembered; a later message of that length whose strings 
 of sequences are the same, byte by byte, has its numbers in the same places.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 import dataclasses
 import struct
 from typing import Any
@@ -34,7 +34,11 @@ class TopicReader:
     """Decodes the messages of one topic."""
 
     def __init__(
-        self, store: Typestore, type_name: str, decode: Callable[[bytes], Any]
+        self,
+        store: Typestore,
+        type_name: str,
+        decode: Callable[[bytes], Any],
+        fields: Collection[str] | None = None,
     ) -> None:
         """Know no message yet.
 
@@ -42,8 +46,9 @@ class TopicReader:
             store: knows the type.
             type_name: of the messages.
             decode: does it as the definition says.
+            fields: others are mostly None; all are read without it.
         """
-        self._store, self._type, self._decode = store, type_name, decode
+        self._store, self._type, self._decode, self._fields = store, type_name, decode, fields
         self._layouts: dict[int, _Layout | None] = {}
 
     def read(self, data: bytes) -> Any:
@@ -53,8 +58,23 @@ class TopicReader:
             return layout.read(data)
         message = self._decode(data)
         if len(data) not in self._layouts and len(self._layouts) < _MOST_LENGTHS:
-            self._layouts[len(data)] = _layout_of(self._store, self._type, data, message)
+            self._layouts[len(data)] = self._layout_of(data, message)
         return message
+
+    def _layout_of(self, data: bytes, message: Any) -> '_Layout | None':
+        """Return the layout of a message, None if it has parts that are not known here."""
+        if data[:2] != _LITTLE_ENDIAN:
+            return None
+        try:
+            walk = _Walk(self._store, data)
+            layout = _Layout(walk.message(self._type, message), walk.numbers, walk.fixed)
+        except KeyError:  # lists of messages, and kinds of text and numbers not used here
+            return None
+        if walk.at > len(data) or not _same(layout.read(data), message):
+            return None
+        walk = _Walk(self._store, data)
+        build = walk.message(self._type, message, self._fields)
+        return _Layout(build, walk.numbers, walk.fixed)
 
 
 class _Layout:
@@ -71,19 +91,6 @@ class _Layout:
         return self._build(data, self._numbers.unpack_from(data))
 
 
-def _layout_of(store: Typestore, type_name: str, data: bytes, message: Any) -> _Layout | None:
-    """Return the layout of a message, None if it has parts that are not known here."""
-    walk = _Walk(store, data)
-    if data[:2] != _LITTLE_ENDIAN:
-        return None
-    try:
-        build = walk.message(type_name, message)
-    except KeyError:  # lists of messages, and kinds of text and numbers that are not used here
-        return None
-    layout = _Layout(build, walk.numbers, walk.fixed)
-    return layout if walk.at <= len(data) and _same(layout.read(data), message) else None
-
-
 class _Walk:
     """Goes through a message once."""
 
@@ -94,14 +101,21 @@ class _Walk:
         self._store, self._data = store, data
         self._count, self._unpacked = 0, _HEAD
 
-    def message(self, type_name: str, message: Any) -> _Build:
-        """Pass a message; return what makes one like it."""
+    def message(
+        self, type_name: str, message: Any, wanted: Collection[str] | None = None
+    ) -> _Build:
+        """Pass a message; return what makes one like it, with the fields that are wanted."""
         fields = self._store.fielddefs[type_name][1]
         begin = self._count
         parts = [self._part(node, getattr(message, name)) for name, node in fields]
         kind, numbers = type(message), slice(begin, self._count)
         if all(node[0] == Nodetype.BASE and node[1][0] != 'string' for _, node in fields):
             return lambda _, found: kind(*found[numbers])
+        if wanted is not None:
+            parts = [
+                part if name in wanted else _nothing
+                for (name, _), part in zip(fields, parts, strict=True)
+            ]
         return lambda data, numbers: kind(*[part(data, numbers) for part in parts])
 
     def _part(self, node: tuple[Any, Any], value: Any) -> _Build:
@@ -161,6 +175,10 @@ class _Walk:
             self.fixed.pop()
         self.fixed.append((slice(begin, end), self._data[begin:end]))
         self.at = end
+
+
+def _nothing(_data: bytes, _numbers: tuple) -> None:
+    """Make no field."""
 
 
 def _same(one: Any, other: Any) -> bool:
