@@ -24,8 +24,8 @@ from perl_control.watch import Watch
 REHEARSAL_S = 0.0004
 """Before a tick, for two rounds or more: the first, in cold caches, takes 0.1 to 0.2 ms."""
 POLICY_REHEARSAL_S = 0.0014
-"""The same with policy and plan. Measured on a busy machine: the first round 0.9 ms, the second
-0.4, the sixth 0.25."""
+"""The same with policy and plan, before the tick that needs them and the one before that. Measured
+on a busy machine: the first round 0.9 ms, the second 0.4, the sixth 0.25."""
 _SPARE_S = 0.00003
 """A round may take this much longer than the one before it."""
 TARGET_REFUSED = 'target_refused'
@@ -178,7 +178,7 @@ class ControlLoop:
         parts = self._parts
         if self._state != State.MOVING:
             return False
-        due = parts.runner.due
+        due = parts.runner.nearly_due
         lead_s = POLICY_REHEARSAL_S if due else REHEARSAL_S
         left_s = parts.pacer.wait_until_ahead(lead_s)
         needed_s, awake = 0.5 * lead_s, False

@@ -104,6 +104,11 @@ class PolicyRunner:
         """Whether this tick begins a policy period."""
         return self._left == 0
 
+    @property
+    def nearly_due(self) -> bool:
+        """Whether this tick or the next begins a policy period."""
+        return self._left <= 1
+
     def restart(self) -> None:
         """Begin a policy period at the next tick, because the goal is new."""
         self._left = 0
