@@ -30,7 +30,7 @@ from perl_control.loop_config import LoopConfig
 from perl_control.mailbox import Mailbox
 from perl_control.pacing import Pacer
 from perl_control.policy_runner import PolicyRunner
-from perl_control.real_time import RealTime, become_real_time, die_with_parent
+from perl_control.real_time import RealTime, become_real_time, die_with_parent, stay_on
 from perl_control.robots.base import RobotLink
 from perl_control.robots.loopback import LoopbackRobot
 from perl_control.robots.shadow import ShadowRobot
@@ -107,11 +107,13 @@ def prepare(config: LoopConfig) -> Prepared:
         describe(config, contract, policy.sha256, limits_file, calibration)
     ) if config.black_box_folder else None
     # Before connecting: ur_rtde's threads inherit it, and the watchdog does not wait for it.
-    wish = RealTime(config.priority, config.cpu if config.cpu >= 0 else None)
-    for sentence in become_real_time(wish):
-        sys.stderr.write(f'control loop: {sentence}\n')
+    refused = become_real_time(RealTime(config.priority))
     report('connecting')
     link.connect()
+    # Now that ur_rtde's threads run elsewhere: its calls wait for them without giving way.
+    refused += stay_on(config.cpu if config.cpu >= 0 else None)
+    for sentence in refused:
+        sys.stderr.write(f'control loop: {sentence}\n')
     warning = require_trained_tool(link.tool(), policy.manifest)
     if warning:
         sys.stderr.write(f'control loop: {warning}\n')

@@ -59,9 +59,21 @@ def become_real_time(wish: RealTime) -> list[str]:
             f'SCHED_FIFO priority {wish.priority} was refused: expect late ticks on a busy '
             'machine; raise "rtprio" in limits.conf.'
         )
+    return refused + stay_on(wish.cpu)
+
+
+def stay_on(cpu: int | None) -> list[str]:
+    """Let this thread, and those that it starts from now on, run on one processor only.
+
+    Args:
+        cpu: which; None: any.
+
+    Returns:
+        One sentence if it was refused.
+    """
     try:
-        if wish.cpu is not None:
-            os.sched_setaffinity(0, {wish.cpu})
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
     except OSError as error:
-        refused.append(f'affinity to processor {wish.cpu} was refused: {error.strerror}.')
-    return refused
+        return [f'affinity to processor {cpu} was refused: {error.strerror}.']
+    return []
