@@ -1,9 +1,7 @@
 """Bags that are not as they should be: one sentence and exit code 2, and --partial."""
 
 import json
-import os
 from pathlib import Path
-import subprocess
 import sys
 
 import numpy as np
@@ -15,15 +13,6 @@ import pytest
 
 BAGS = Path(__file__).parents[1] / 'bags'
 PARTIAL = EvaluationOptions(partial=True)
-
-
-def run_command(*arguments):
-    """Run the command where ROS is not set up."""
-    environment = {k: v for k, v in os.environ.items() if k != 'AMENT_PREFIX_PATH'}
-    return subprocess.run(
-        [sys.executable, '-m', 'perl_replay', *map(str, arguments)],
-        capture_output=True, text=True, timeout=60, env=environment, check=False,
-    )
 
 
 def refused(folder, match):
@@ -181,16 +170,16 @@ def test_a_policy_for_another_contract_is_refused(monkeypatch):
     policy_replay.require_comparable(policy, same, 'here')
 
 
-def test_the_command_says_it_in_one_line_and_exits_2(start_run, goal_type):
+def test_the_command_says_it_in_one_line_and_exits_2(start_run, goal_type, run_here):
     run = start_run()
     run.controller(3)
     run.pursue(goal_type())
     run.controller(3, robot_ip='127.0.0.8')
     folder = run.close()
-    result = run_command('evaluate', folder)
+    result = run_here('evaluate', folder)
     assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)
     assert 'two robots' in result.stderr
-    result = run_command('evaluate', '--partial', folder.with_name('none'), BAGS / 'stop', folder)
+    result = run_here('evaluate', '--partial', folder.with_name('none'), BAGS / 'stop', folder)
     assert result.returncode == 2
     assert [line.split()[-1] for line in result.stderr.splitlines()] == [
         str(folder.with_name('none')), 'both.'

@@ -198,15 +198,17 @@ def test_command_exits_1_when_a_goal_failed(make_bag, goal_type):
     assert not json.loads(result.stdout.splitlines()[-1])['ok']
 
 
-def test_command_exits_2_with_one_sentence(make_bag, goal_type, tmp_path):
-    result = run_command(tmp_path / 'nothing')
+def test_command_exits_2_with_one_sentence(
+    make_bag, goal_type, tmp_path, run_here
+):
+    result = run_here('evaluate', tmp_path / 'nothing')
     assert (result.returncode, result.stdout) == (2, '')
     assert result.stderr == f'perl_replay: there is no bag at {tmp_path}/nothing\n'
     folder = make_bag([goal_type()], close=False)
-    result = run_command(folder)
+    result = run_here('evaluate', folder)
     assert (result.returncode, result.stdout) == (2, '')
     assert 'truncated or damaged' in result.stderr
-    result = run_command(folder, '--partial')
+    result = run_here('evaluate', folder, '--partial')
     assert result.returncode == 2
     assert 'truncated or damaged' in result.stderr
     assert json.loads(result.stdout.splitlines()[-1])['reached'] == 1

@@ -105,23 +105,16 @@ def test_a_policy_that_does_not_say_it_again_is_a_problem(monkeypatch):
     assert any('does not say again what it said' in problem for problem in evaluation.problems)
 
 
-def test_the_commands_end_with_json(tmp_path):
-    import subprocess
-    import sys
-
-    def run(*arguments):
-        command = [sys.executable, '-m', 'perl_replay', *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-    result = run('compare', BAGS / 'reach', BAGS / 'reach', '--json', tmp_path / 'c.json')
+def test_the_commands_end_with_json(tmp_path, run_here):
+    result = run_here('compare', BAGS / 'reach', BAGS / 'reach', '--json', tmp_path / 'c.json')
     assert (result.returncode, result.stderr) == (0, '')
     last = json.loads(result.stdout.splitlines()[-1])
     assert last == json.loads((tmp_path / 'c.json').read_text())
     assert last['pairs'] == 3
-    result = run('compare', BAGS / 'reach', BAGS / 'stop')
+    result = run_here('compare', BAGS / 'reach', BAGS / 'stop')
     assert (result.returncode, result.stdout) == (2, '')
     assert 'no goal in common' in result.stderr
-    result = run('export', BAGS / 'reach', '--out', tmp_path / 'rows.safetensors')
+    result = run_here('export', BAGS / 'reach', '--out', tmp_path / 'rows.safetensors')
     assert (result.returncode, json.loads(result.stdout)['goals']) == (0, 3)
-    result = run('export', BAGS / 'none', '--out', tmp_path / 'rows.safetensors')
+    result = run_here('export', BAGS / 'none', '--out', tmp_path / 'rows.safetensors')
     assert (result.returncode, result.stdout) == (2, '')

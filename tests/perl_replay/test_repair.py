@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 import shutil
-import subprocess
-import sys
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -150,16 +148,10 @@ def test_what_is_being_recorded_is_left_alone(tmp_path):
     writer.close()
 
 
-def test_the_command(whole, tmp_path):
+def test_the_command(whole, tmp_path, run_here):
     bag = copy(whole, tmp_path / 'bag')
     (bag / 'metadata.yaml').unlink()
-    done = [
-        subprocess.run(
-            [sys.executable, '-m', 'perl_replay', 'repair', str(path)],
-            capture_output=True, text=True, timeout=60, check=False,
-        )
-        for path in (bag, mcap_of(bag), tmp_path / 'nothing')
-    ]
+    done = [run_here('repair', path) for path in (bag, mcap_of(bag), tmp_path / 'nothing')]
     assert [process.returncode for process in done] == [0, 0, 2]
     assert 'metadata.yaml: written anew' in done[0].stdout
     assert json.loads(done[0].stdout.splitlines()[-1])['messages'] == MESSAGES

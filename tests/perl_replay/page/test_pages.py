@@ -6,8 +6,6 @@ from html.parser import HTMLParser
 import json
 from pathlib import Path
 import re
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
@@ -57,13 +55,6 @@ class Page(HTMLParser):
     @property
     def text(self):
         return ' '.join(self.said)
-
-
-def run_command(*arguments):
-    return subprocess.run(
-        [sys.executable, '-m', 'perl_replay', *map(str, arguments)],
-        capture_output=True, text=True, timeout=100, check=False,
-    )
 
 
 def test_a_page_holds_every_figure_and_needs_nothing_else(reach):
@@ -213,23 +204,23 @@ def test_where_pages_are_written(tmp_path):
     assert beside(tmp_path / 'demo_1.2', '_more') == tmp_path / 'demo_1.2_more.html'
 
 
-def test_commands_write_pages(bags, tmp_path):
+def test_commands_write_pages(bags, tmp_path, run_here):
     for name in ('reach', 'stop'):
         (tmp_path / name).symlink_to(bags / name)
     overview = tmp_path / 'all.html'
-    result = run_command('evaluate', tmp_path / 'reach', tmp_path / 'stop', '--html', overview)
+    result = run_here('evaluate', tmp_path / 'reach', tmp_path / 'stop', '--html', overview)
     assert result.returncode == 1, result.stderr
     page = Page(overview.read_text('utf-8'))
     links = [value for key, value in page.attributes if key == 'href']
     assert links == ['all-1.html', 'all-2.html']
     assert all((tmp_path / link).exists() for link in links)
     copy_bag(bags / 'reach', tmp_path / 'a', Cut())
-    result = run_command('evaluate', tmp_path / 'a', '--html')
+    result = run_here('evaluate', tmp_path / 'a', '--html')
     assert result.returncode == 0, result.stderr
     assert f'Report: {tmp_path}/a.html' in result.stdout
     assert json.loads(result.stdout.splitlines()[-1])['html'] == f'{tmp_path}/a.html'
-    result = run_command('compare', tmp_path / 'a', bags / 'reach', '--html', tmp_path / 'c.html')
+    result = run_here('compare', tmp_path / 'a', bags / 'reach', '--html', tmp_path / 'c.html')
     assert result.returncode == 0, result.stderr
     assert 'B, reach, against A, a' in Page((tmp_path / 'c.html').read_text('utf-8')).text
-    result = run_command('evaluate', tmp_path / 'a', '--html', tmp_path / 'a' / 'metadata.yaml/x')
+    result = run_here('evaluate', tmp_path / 'a', '--html', tmp_path / 'a' / 'metadata.yaml/x')
     assert (result.returncode, result.stderr.startswith('perl_replay: ')) == (2, True)
