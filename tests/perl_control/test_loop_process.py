@@ -37,7 +37,8 @@ def child(request, start_loop, start_emulator):
     address = HOST + {'loopback': '1', 'ur': '2'}[request.param]
     if request.param == 'ur':
         start_emulator(address)
-    child = start_loop(address, backend=request.param).ready()
+    # On one processor: it must not keep ur_rtde's threads from theirs.
+    child = start_loop(address, backend=request.param, cpu=0).ready()
     child.order(mode=Mode.ARMED)
     records = child.run(5.0, until=armed)
     assert records['state'][-1] == State.ARMED, records['reasons'][-1]
