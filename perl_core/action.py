@@ -275,7 +275,9 @@ def _phases(
     most, jerk = contract.max_joint_acceleration_rad_s2, MAX_JOINT_JERK_RAD_S3
     now = np.minimum(np.maximum(acceleration_rad_s2, -most), most)
     change = target_rad_s - velocity_rad_s
-    sign = np.sign(change - now * np.abs(now) * (0.5 / jerk))
+    bend = change - now * np.abs(now) * (0.5 / jerk)
+    # Where giving up the acceleration leads to the target exactly, that is all there is to do.
+    sign = np.sign(np.where(bend == 0.0, now, bend))
     along = sign * now
     square = np.maximum(jerk * sign * change + 0.5 * along * along, 0.0)
     peak = np.minimum(np.sqrt(square), most)
@@ -348,7 +350,7 @@ def first_target_rad(
     ):
         now = min(max(now, -most), most)
         change = wanted - before
-        bend = change - now * abs(now) * (0.5 / jerk)
+        bend = change - now * abs(now) * (0.5 / jerk) or now
         sign = (bend > 0.0) - (bend < 0.0)
         along = sign * now
         square = max(jerk * sign * change + 0.5 * along * along, 0.0)

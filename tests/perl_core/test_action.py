@@ -87,6 +87,7 @@ def test_the_fastest_target_stops_before_the_limit(joint, sign, room_rad, speed_
 
 
 @given(rates_rad_s, fractions, rates_rad_s)
+@example(np.zeros(6), np.zeros(6), np.full(6, -0.05))
 @settings(deadline=None)
 def test_a_segment_is_continuous_and_within_its_limits(now_rad_s, accelerating, target_rad_s):
     most = CONTRACT.max_joint_acceleration_rad_s2
