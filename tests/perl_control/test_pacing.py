@@ -27,6 +27,12 @@ def test_a_tick_that_ends_after_the_next_deadline_is_an_overrun_but_not_skipped(
     assert (pacer.overruns, pacer.skipped) == (1, 0)
 
 
+def test_what_comes_after_the_work_may_take_the_next_deadline_without_an_overrun():
+    pacer = Pacer(0.002, start_ns=0)
+    assert pacer.advance(2_100_000, ended_ns=500_000) == 2_000_000
+    assert pacer.overruns == 0
+
+
 def test_wait_never_wakes_before_its_deadline():
     pacer = Pacer(0.001)
     for _ in range(20):

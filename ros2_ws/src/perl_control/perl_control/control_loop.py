@@ -125,7 +125,8 @@ class ControlLoop:
         """
         self._parts.pacer.restart()
         while not self.done:
-            self.tick(self._parts.pacer.wait(awake=self._rehearse()))
+            ended_ns = time.monotonic_ns()
+            self.tick(self._parts.pacer.wait(self._rehearse(), ended_ns))
             if self._lost:
                 raise RobotError(LOST)
 

@@ -42,11 +42,16 @@ class Pacer:
         """Deadlines passed over entirely."""
         self._deadline_ns = time.monotonic_ns() if start_ns is None else start_ns
 
-    def advance(self, now_ns: int) -> int:
-        """Return the next deadline to work for, given the time at which the last work ended."""
+    def advance(self, now_ns: int, ended_ns: int = 0) -> int:
+        """Return the next deadline to work for.
+
+        Args:
+            now_ns: the time.
+            ended_ns: when the last work ended, if it was not now.
+        """
         deadline_ns = self._deadline_ns + self.period_ns
         behind = (now_ns - deadline_ns) // self.period_ns
-        if now_ns > deadline_ns:
+        if (ended_ns or now_ns) > deadline_ns:
             self.overruns += 1
         if behind > 0:
             self.skipped += behind
@@ -54,14 +59,15 @@ class Pacer:
         self._deadline_ns = deadline_ns
         return deadline_ns
 
-    def wait(self, awake: bool = False) -> Wake:
+    def wait(self, awake: bool = False, ended_ns: int = 0) -> Wake:
         """Sleep until the next deadline.
 
         Args:
             awake: do not sleep, so that no other program takes the processor meanwhile.
+            ended_ns: when the last work ended, if it was not now.
         """
         now_ns = time.monotonic_ns()
-        deadline_ns = self.advance(now_ns)
+        deadline_ns = self.advance(now_ns, ended_ns)
         while now_ns < deadline_ns:
             if not awake:
                 time.sleep((deadline_ns - now_ns) * 1e-9)
