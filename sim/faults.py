@@ -117,7 +117,7 @@ def _do(args: Args, todo: list[tuple[Case, int]], console: Console) -> None:
                 broken_off = 0 if result.restarted else broken_off + 1
                 if broken_off > MAX_BROKEN_OFF:
                     raise RobotError(f'trials break off one after the other: {result.failures}')
-                files.append(args.output, result)
+                files.append(args.output, result, folder)
                 bar.update(task, advance=1)
                 bar.console.print(
                     _line(result, time.monotonic() - began_s), markup=False, soft_wrap=True,

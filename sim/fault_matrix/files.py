@@ -8,11 +8,18 @@ from fault_matrix.trial import Result
 from perl_core.errors import ConfigError
 
 
-def append(path: Path, result: Result) -> None:
-    """Write one result, whole or not at all."""
+def append(path: Path, result: Result, folder: Path) -> None:
+    """Write one result.
+
+    Args:
+        path: of the raw figures.
+        result: of one trial.
+        folder: of this run; the reasons that name files in it shall be the same everywhere.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(dataclasses.asdict(result)).replace(str(folder), '.')
     with path.open('a', encoding='utf-8') as file:
-        file.write(json.dumps(dataclasses.asdict(result)) + '\n')
+        file.write(line + '\n')
 
 
 def read(path: Path) -> list[Result]:

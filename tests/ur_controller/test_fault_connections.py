@@ -166,7 +166,8 @@ def test_inputs_of_somebody_else_are_in_use():
 def test_what_does_not_fit_is_refused_at_the_control_socket():
     with pytest.raises(ConfigError, match='a fault is one of'):
         ask(ADDRESS, {'do': 'begin', 'fault': 'melt'})
-    with pytest.raises(ConfigError, match=r"do is one of \['begin', 'clear', 'replay', 'status', 'step'\]"):
+    requests = r"do is one of \['begin', 'clear', 'replay', 'status', 'step'\]"
+    with pytest.raises(ConfigError, match=requests):
         ask(ADDRESS, {'do': 'dance'})
     with pytest.raises(ConfigError, match='start with --clock client'):
         ask(ADDRESS, {'do': 'step', 'ticks': 3})
