@@ -104,7 +104,7 @@ def run(args: Args, console: Console) -> bool:
 def _do(args: Args, todo: list[tuple[Case, int]], console: Console) -> None:
     with tempfile.TemporaryDirectory(prefix='perl_faults_') as scratch:
         folder = (args.keep or Path(scratch)) / time.strftime('%Y%m%d_%H%M%S')
-        rigged = rig(paths.shipped_bundle(), Path(scratch) / 'rigged')
+        rigged = rig(paths.shipped_bundle(), folder / 'rigged')
         with (
             Stage(args.address, folder) as stage, Driver() as driver, _bar(console) as bar,
         ):

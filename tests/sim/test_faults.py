@@ -99,7 +99,7 @@ def test_a_rigged_graph_fails_near_its_goal_and_nowhere_else(rigged, name, reque
 
 def test_results_are_read_back_and_strangers_refused(tmp_path):
     result = Result(name='x', number=1, seed=2, failures=['why'], excess={'a': -1.0})
-    files.append(tmp_path / 'raw', result)
+    files.append(tmp_path / 'raw', result, tmp_path)
     assert files.read(tmp_path / 'raw') == [result]
     assert files.read(tmp_path / 'nothing') == []
     (tmp_path / 'raw').write_text('{"other": 1}\n')
