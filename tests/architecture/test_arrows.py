@@ -122,6 +122,7 @@ OWNED = (
          'ros2_ws/src/perl_replay/perl_replay/repair.py',
          'ros2_ws/src/perl_replay/perl_replay/salvage.py'),
     ),
+    Owned(('lerobot',), ('ros2_ws/src/perl_replay/perl_replay/lerobot_dataset.py',)),
     Owned(('ray',), ('sim/experiment/backends.py',)),
     # The recorder finds message types by their ROS names; nobody else hides what it imports.
     Owned(('<computed>',), ('ros2_ws/src/perl_replay/perl_replay/raw_queue_node.py',)),

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ('torch', 'mujoco', 'gymnasium', 'perl_sim', 'onnx', 'tensorboard', 'stable_baselines3')
+HEAVY = ('torch', 'mujoco', 'gymnasium', 'perl_sim', 'onnx', 'tensorboard', 'stable_baselines3',
+         'lerobot')
 CORE = [
     'perl_core.bundle.runtime', 'perl_core.observation', 'perl_core.action',
     'perl_core.kinematics', 'perl_core.contract', 'perl_core.robot_state',

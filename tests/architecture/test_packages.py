@@ -27,7 +27,7 @@ FROM_PIP = {
     'dashboard_client': 'ur_rtde', 'mcap': 'mcap', 'mcap_ros2': 'mcap-ros2-support',
     'rosbags': 'rosbags', 'torch': 'torch', 'onnx': 'onnx', 'safetensors': 'safetensors',
     'mujoco': 'mujoco', 'gymnasium': 'gymnasium', 'tyro': 'tyro', 'tensorboard': 'tensorboard',
-    'daqp': 'daqp',
+    'daqp': 'daqp', 'lerobot': 'lerobot',
 }  # fmt: skip
 """No Debian package of a version that is recent enough: an extra in pyproject.toml instead."""
 

@@ -195,6 +195,7 @@ def test_reading_needs_no_ros(make_bag, goal_type):
         'import sys\n'
         'for name in ("rclpy", "perl_msgs", "ament_index_python", "torch"): '
         'sys.modules[name] = None\n'
+        'import perl_replay.__main__\n'
         'from perl_replay.evaluation import evaluate_bag\n'
         f'assert evaluate_bag({str(folder)!r}).summary.reached == 1\n'
     )

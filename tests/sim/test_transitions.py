@@ -129,7 +129,7 @@ def test_what_the_filter_changed_is_left_out():
     from types import SimpleNamespace
 
     from perl_replay.episodes import PolicyAnswers
-    from perl_replay.export import _transitions
+    from perl_replay.followed import followed
 
     count = 8
     policy = PolicyAnswers(
@@ -138,5 +138,5 @@ def test_what_the_filter_changed_is_left_out():
     )
     episode = SimpleNamespace(policy=policy, observation=np.zeros((count, 39), np.float32))
     # The period that ends at tick 60 overlaps those that the policy began at 25 and 45.
-    rows, left_out = _transitions(episode, 0, np.array([60]), CONTRACT)
-    assert (len(rows.observation), left_out) == (5, 2)
+    goal = followed(episode, np.array([60]), CONTRACT)
+    assert (goal.rows.tolist(), goal.limited) == ([0, 3, 4, 5, 6], 2)

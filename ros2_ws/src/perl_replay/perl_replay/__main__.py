@@ -17,6 +17,7 @@ from perl_replay.black_box import as_bag
 from perl_replay.comparison import compare_bags
 from perl_replay.evaluation import Evaluation, EvaluationOptions
 from perl_replay.export import export_transitions
+from perl_replay.lerobot_dataset import export_dataset
 from perl_replay.many import summarise_bags
 from perl_replay.page.comparison_page import comparison_page
 from perl_replay.page.document import write_document
@@ -37,6 +38,8 @@ _COMPARE = """\
 Print how B differs from A on the goals that both were asked for: each figure with the mean
 difference, its 95 % interval and the p-value of a paired test. The last line is one JSON object.
 """
+_EXPORTS = {'transitions': export_transitions, 'lerobot': export_dataset}
+"""What writes a format."""
 _EXIT_CODES = """\
 exit status: 0 all goals were reached and nothing stopped; 1 a goal failed or something stopped;
 2 a bag is missing, damaged, or was not recorded with this stack (with --partial, what could be
@@ -87,10 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser(
         'export', help='transitions for training',
         description='Write what the policy saw, said and came to see next, for sim/train.py '
-        '--transitions FILE.',
+        '--transitions FILE, or as a dataset for LeRobot (docs/replay.md).',
     )
     export.add_argument('bags', type=Path, nargs='+', metavar='BAG')
-    export.add_argument('--out', type=Path, metavar='FILE', required=True, help='.safetensors')
+    export.add_argument(
+        '--format', choices=sorted(_EXPORTS), default='transitions',
+        help="default: transitions; lerobot needs the extra 'lerobot'",
+    )
+    export.add_argument('--out', type=Path, metavar='OUT', required=True, help='.safetensors, '
+                        'or for lerobot a new folder')
     export.add_argument('--bundle', type=Path, metavar='FOLDER', help='the recorded policy, for '
                         'its contract (default: the contract of this version)')
     export.add_argument('--partial', action='store_true', help='also of damaged bags')
@@ -195,7 +203,8 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     """Export and print; return the exit status."""
     contract = Policy.load(arguments.bundle).contract if arguments.bundle else Contract()
-    figures = export_transitions(arguments.bags, arguments.out, contract, arguments.partial)
+    export = _EXPORTS[arguments.format]
+    figures = export(arguments.bags, arguments.out, contract, arguments.partial)
     sys.stdout.write(json.dumps(dataclasses.asdict(figures)) + '\n')
     return 0
 

@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 import re
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from perl_core.errors import BagError
 
 _SEPARATOR = '=' * 80
@@ -99,23 +98,34 @@ def _dependencies(package: str, text: str) -> list[str]:
 
 def _read(package: str, folder: str, file: str) -> str:
     """Return the text of an installed interface file."""
+    path = _share(package, file) / folder / file
     try:
-        return (Path(get_package_share_directory(package)) / folder / file).read_text('utf-8')
-    except PackageNotFoundError as error:
-        raise BagError(
-            f'the package {package} is needed for its {file} and is not installed in '
-            f'AMENT_PREFIX_PATH; install it, or source its workspace'
-        ) from error
+        return path.read_text('utf-8')
     except FileNotFoundError as error:
         raise BagError(f'the installed package {package} has no {folder}/{file}') from error
     except OSError as error:
         raise BagError(f'cannot read {folder}/{file} of the package {package}: {error}') from error
 
 
+def _share(package: str, file: str) -> Path:
+    """Return the folder of an installed package that has this interface file."""
+    try:
+        # Only who writes bags needs this; they are read where nothing of ROS is installed.
+        from ament_index_python import packages  # noqa: PLC0415
+
+        return Path(packages.get_package_share_directory(package))
+    # KeyError: the package is not there; OSError: no AMENT_PREFIX_PATH.
+    except (ImportError, KeyError, OSError) as error:
+        raise BagError(
+            f'the package {package} is needed for its {file} and is not installed in '
+            f'AMENT_PREFIX_PATH; install it, or source its workspace'
+        ) from error
+
+
 def _type_hash(package: str, kind: str, name: str) -> str:
     """Return the hash that rosidl computed when the package was built."""
     stem = name.removesuffix(_ACTION_FEEDBACK) if kind == 'action' else name
-    path = Path(get_package_share_directory(package)) / kind / f'{stem}.json'
+    path = _share(package, f'{stem}.json') / kind / f'{stem}.json'
     if not path.is_file():
         return ''
     hashes = json.loads(path.read_text('utf-8')).get('type_hashes', [])
