@@ -171,7 +171,7 @@ ROBOT = (
          inject=slide_speed(0.0), come='either', reasons=(r'speed_scaling', r'deviation')),
     Case(name='hard push', group='robot', what='a contact of 200 N at the flange for 0.3 s',
          inject=robot('contact', force_n=[140.0, 140.0, 0.0], for_s=0.3), come='either',
-         reasons=(r'protective', r'deviation')),
+         reasons=(r'tool_force', r'protective', r'deviation')),
     Case(name='soft push', group='robot', what='a contact of 20 N at the flange for 0.5 s',
          inject=robot('contact', force_n=[20.0, 0.0, 0.0], for_s=0.5), come='goes_on'),
     Case(name='position sensor wrong', group='robot', what='joint angles read 0.5 rad too much',
