@@ -105,6 +105,9 @@ class Node:
         return self._call(self._reset, Trigger.Request())
 
     def activate(self):
+        # A server that does not see its client yet, though the client sees it, answers nobody.
+        assert self._change.wait_for_service(20.0), self.log()
+        time.sleep(0.5)
         assert self.change(Transition.TRANSITION_CONFIGURE), self.log()
         assert self.change(Transition.TRANSITION_ACTIVATE), self.log()
         self.wait_until(lambda: not self.heartbeat.read().stop and self.age_s() < 0.1)
